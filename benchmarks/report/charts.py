@@ -1,113 +1,108 @@
-"""Charts: rows of marks in an HTML table, and lines in an SVG."""
+"""Charts: rows of marks in an HTML table, and lines in an SVG.
+
+A scale is a function from a value to its share of the axis (0 to 1), with ticks.
+"""
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+import re
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
-from benchmarks.report.markup import NOTHING, Markup, join, peer_class, tag, text
-from benchmarks.report.scales import Scale, apart
+from benchmarks.report.markup import NOTHING, Markup, join, peer_class, tag
 from benchmarks.results.statistics import OURS
 
 Mark = tuple[str, float, float]  # CSS class, from, to
-Series = Mapping[str, Sequence[tuple[float, float]]]  # points (x, y) by peer
-Band = Sequence[tuple[float, float, float]]  # x, lowest, highest
+Series = Mapping[str, Sequence[tuple[str, float]]]  # points by peer: label on the horizontal axis, value
 
-# Of a line chart, in SVG units; the names of the lines are right of it.
-WIDTH, HEIGHT = 440, 280
-LEFT, TOP, BOTTOM = 56, 26, 238
-CHARACTER, LONGEST = 8.2, 18  # width of a character, and number of characters of a name
-GAP = 14  # between two names
-DOTS = 12  # lines with at most this many points get dots
+WIDTH, HEIGHT, LEFT, TOP, BOTTOM = 440, 260, 60, 12, 236  # of a line chart, in SVG units
+
+
+class Scale(NamedTuple):
+    """``place`` returns the share of the axis; ``ticks`` are values with labels."""
+
+    place: Callable[[float], float]
+    ticks: Sequence[tuple[float, str]] = ()
+
+
+def log(values: Sequence[float], label: Callable[[float], str], unit: float = 1) -> Scale:
+    """Return a logarithmic scale around the values above 0; its ticks are powers of ten units, or closer."""
+    known = [value for value in values if 0 < value < math.inf] or [1.0]
+    room = max(1.12, math.sqrt(3 * min(known) / max(known)))  # the range covers at least a factor of three
+    low, high = min(known) / room, max(known) * room
+    decades = math.log10(high / low)
+    between = (1, 2, 5) if decades < 1.5 else (1, 3) if decades < 2.5 else (1,)
+    powers = range(math.floor(math.log10(low / unit)), math.ceil(math.log10(high / unit)) + 1)
+    steps = [each * unit * 10.0**power for power in powers for each in between]
+    ticks = [(each, round_words(label(each))) for each in steps if low <= each <= high]
+    return Scale(lambda value: min(1, max(0, math.log10(max(value, low) / low) / decades)), ticks)
+
+
+def round_words(words: str) -> str:
+    """Strip trailing zeros from the label of a round value.
+
+    >>> round_words("1.00 ms"), round_words("2.50"), round_words("10,000"), round_words("20.0 KiB")
+    ('1 ms', '2.5', '10,000', '20 KiB')
+    """
+    return re.sub(r"\.?0+(?=\s|$)", "", words) if "." in words else words
 
 
 class Track(NamedTuple):
     """A row of a chart: a label, marks on the scale, and cells with figures."""
 
-    label: object
+    label: str
     kind: str  # CSS class
     marks: Sequence[Mark]
     cells: Sequence[object]
 
 
-def tracks(heads: Sequence[object], rows: Sequence[Track], scale: Scale, kind: str = "") -> Markup:
+def chart(heads: Sequence[str], rows: Sequence[Track], scale: Scale) -> Markup:
     """Draw rows of marks on one scale; ``heads`` are those of the cells."""
     axis = [tag("span", words, style=f"left:{scale.place(at) * 100:.1f}%") for at, words in scale.ticks]
     grid = [_mark(scale, "grid", at, at) for at, _ in scale.ticks]
-    head = tag(
-        "tr", tag("th"), tag("th", tag("div", *axis, class_="axis")), *(tag("th", each) for each in heads)
-    )
+    head = tag("th"), tag("th", tag("div", *axis, class_="axis")), *(tag("th", each) for each in heads)
     lines = [
         tag(
             "tr",
-            tag("th", row.label, scope="row", title=None if isinstance(row.label, Markup) else row.label),
+            tag("th", row.label, scope="row", title=row.label),
             tag("td", tag("div", *grid, *(_mark(scale, *each) for each in row.marks)), class_="track"),
             *(tag("td", each) for each in row.cells),
             class_=row.kind,
         )
         for row in rows
     ]
-    return tag("table", tag("thead", head), tag("tbody", *lines), class_=f"tracks {kind}".strip())
+    return tag("table", tag("thead", tag("tr", *head)), tag("tbody", *lines), class_="chart")
 
 
 def _mark(scale: Scale, kind: str, low: float, high: float) -> Markup:
     if not (math.isfinite(low) and math.isfinite(high)):
         return NOTHING
-    begin, end = sorted((scale.place(low) * 100, scale.place(high) * 100))
+    begin, end = scale.place(low) * 100, scale.place(high) * 100
     return tag("i", class_=kind, style=f"left:{begin:.1f}%;width:{end - begin:.1f}%")
 
 
-def lines(
-    title: str, axes: tuple[str, str], scales: tuple[Scale, Scale], series: Series, band: Band = ()
-) -> Markup:
-    """Draw a line per peer, with its name at the end, and reactor's range."""
-    drawn = {peer: points for peer, points in series.items() if points}
-    right = WIDTH - 15 - CHARACTER * max((len(_shortened(peer)) for peer in drawn), default=0)
+def lines(title: str, labels: Sequence[str], scale: Scale, series: Series) -> Markup:
+    """Draw a line per peer above equally spaced labels; reactor is drawn last, in front."""
+    step = (WIDTH - LEFT - 30) / max(1, len(labels) - 1)
+    across = {label: round(LEFT + step * index) for index, label in enumerate(labels)}
 
-    def across(x: float) -> float:
-        return LEFT + (right - LEFT) * scales[0].place(x)
-
-    def up(y: float) -> float:
-        return BOTTOM + (TOP - BOTTOM) * scales[1].place(y)
+    def up(value: float) -> int:
+        return round(BOTTOM + (TOP - BOTTOM) * scale.place(value))
 
     def line(peer: str) -> Markup:
-        dots = drawn[peer] if len(drawn[peer]) <= DOTS else []
-        return tag(
-            "g",
-            tag("polyline", points=_points((across(x), up(y)) for x, y in drawn[peer]), class_="line"),
-            *(tag("circle", cx=across(x), cy=up(y), r=3) for x, y in dots),
-            class_=f"series {peer_class(peer)}",
-        )
+        places = [(across[label], up(value)) for label, value in series[peer]]
+        dots = (tag("circle", cx=x, cy=y, r=3) for x, y in places)
+        path = tag("polyline", points=" ".join(f"{x},{y}" for x, y in places))
+        return tag("g", path, *dots, class_=peer_class(peer))
 
-    def name(peer: str, height: float) -> Markup:
-        x, y = drawn[peer][-1]
-        lead = _points([(across(x) + 4, up(y)), (right + 8, height), (right + 12, height)])
-        words = text(right + 15, height + 4, _shortened(peer), kind=f"name {peer_class(peer)}")
-        return join(tag("polyline", points=lead, class_="lead"), words)
-
-    rows = [
-        tag("line", x1=LEFT, x2=right, y1=up(value), y2=up(value), class_="grid")
-        + text(LEFT - 6, up(value) + 4, words, "end")
-        for value, words in scales[1].ticks
-    ]
-    heights = apart([up(points[-1][1]) for points in drawn.values()], GAP, BOTTOM + GAP)
-    edge = [*((x, high) for x, _, high in band), *((x, low) for x, low, _ in reversed(band))]
-    return tag(
-        "svg",
-        *(*map(Markup, rows), text(4, 12, axes[1]), text((LEFT + right) / 2, HEIGHT - 6, axes[0], "middle")),
-        *(text(across(value), BOTTOM + 17, words, "middle") for value, words in scales[0].ticks),
-        tag("polygon", points=_points((across(x), up(y)) for x, y in edge), class_="band"),
-        *map(line, sorted(drawn, key=lambda peer: peer == OURS)),  # reactor is drawn last, in front
-        *map(name, drawn, heights),
-        viewBox=f"0 0 {WIDTH} {HEIGHT}",
-        role="img",
-        aria_label=f"{title}: {axes[1]} by {axes[0]}; the figures are in the table of this section",
-        class_="chart",
+    grid = (tag("line", x1=LEFT, x2=WIDTH, y1=up(at), y2=up(at)) for at, _ in scale.ticks)
+    rows = (tag("text", words, x=LEFT - 8, y=up(at) + 4, class_="row") for at, words in scale.ticks)
+    columns = (tag("text", label, x=x, y=HEIGHT - 4) for label, x in across.items())
+    drawn = map(line, sorted(series, key=lambda peer: peer == OURS))
+    words = f"{title}; the figures are in the table of this section"
+    svg = tag(
+        "svg", *grid, *rows, *columns, *drawn, viewBox=f"0 0 {WIDTH} {HEIGHT}", role="img", aria_label=words
     )
-
-
-def _points(places: Iterable[tuple[float, float]]) -> str:
-    return " ".join(f"{x:.1f},{y:.1f}" for x, y in places)
-
-
-def _shortened(peer: str) -> str:
-    return peer if len(peer) <= LONGEST else f"{peer[: LONGEST - 1]}…"
+    return join(
+        tag("p", *(tag("span", tag("i"), peer, class_=peer_class(peer)) for peer in series), class_="key"),
+        svg,
+    )

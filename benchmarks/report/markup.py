@@ -10,7 +10,7 @@ import html
 from benchmarks.results.units import slug
 from benchmarks.servers.peers import PEERS
 
-VOID = frozenset({"meta", "br", "hr"})
+VOID = frozenset({"meta", "br"})
 COLOURED = ("reactor", "reactor +log", "bare loop", "nginx", "bjoern", "uvicorn", "granian")
 
 
@@ -24,15 +24,15 @@ NOTHING = Markup("")
 
 
 def tag(name: str, /, *children: object, **attributes: object) -> Markup:
-    """Return an element; attributes that are None are omitted, and ``font_size`` becomes font-size.
+    """Return an element; attributes that are None are omitted, and ``aria_label`` becomes aria-label.
 
-    >>> tag("rect", x=1.25, stroke_width=2, id=None)
-    '<rect x="1.2" stroke-width="2"></rect>'
+    >>> tag("i", aria_label="x", id=None)
+    '<i aria-label="x"></i>'
     >>> tag("b", "<i>", class_='"')
     '<b class="&quot;">&lt;i&gt;</b>'
     """
     words = "".join(
-        f' {key.rstrip("_").replace("_", "-")}="{html.escape(str(_short(value)))}"'
+        f' {key.rstrip("_").replace("_", "-")}="{html.escape(str(value))}"'
         for key, value in attributes.items()
         if value is not None
     )
@@ -44,16 +44,6 @@ def tag(name: str, /, *children: object, **attributes: object) -> Markup:
 def join(*children: object) -> Markup:
     """Concatenate elements; escape everything except Markup."""
     return Markup("".join(each if isinstance(each, Markup) else html.escape(str(each)) for each in children))
-
-
-def _short(value: object) -> object:
-    """Round coordinates to one decimal, finer than a pixel."""
-    return f"{value:.1f}".removesuffix(".0") if isinstance(value, float) else value
-
-
-def text(x: float, y: float, words: str, anchor: str = "start", kind: str = "tick") -> Markup:
-    """Return an SVG text; the anchor is start, middle or end."""
-    return tag("text", words, x=x, y=y, text_anchor=None if anchor == "start" else anchor, class_=kind)
 
 
 def peer_class(peer: str) -> str:

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from benchmarks.attack.scenarios import SCENARIOS
-from benchmarks.results.statistics import COMPARISONS, PERCENTILES, REACTORS, SPECIAL, Figure, peer_slugs
+from benchmarks.results.statistics import PERCENTILES, REACTORS, SPECIAL, Figure, peer_slugs
 from benchmarks.results.units import slug
 from benchmarks.servers.peers import PEERS
 from benchmarks.servers.workloads import WORKLOADS
@@ -20,9 +20,9 @@ FORM = re.compile(r"\s*([\w.-]+)\s*(>=|<=|>|<)\s*((?:\d+\.?\d*|\.\d+)(?:[eE][+-]
 COMPARE = {">=": operator.ge, "<=": operator.le, ">": operator.gt, "<": operator.lt}
 
 SITUATIONS = ("alone", "during downloads", "during uploads", "during both")
-COMPARED = tuple(map(slug, WORKLOADS))
-OTHERS = (
-    *("concurrency-N", "latency-N", "idle-N"),
+PLACES = (
+    *map(slug, WORKLOADS),
+    r"(concurrency|latency|idle)-\d+",
     *(slug(f"fairness {name}") for name in SITUATIONS),
     *(slug(f"attack {each.name}") for each in SCENARIOS),
 )
@@ -60,7 +60,8 @@ def parse_assertion(text: str) -> Assertion:
     if match is None:
         raise argparse.ArgumentTypeError(f"invalid assertion: {text!r} (example: 'hot.floor>=0.70')")
     if not is_figure(match[1]):
-        raise argparse.ArgumentTypeError(f"unknown figure: {match[1]!r} (see --list-figures)")
+        reason = f"unknown figure: {match[1]!r} (example: hot.floor; all of a run: show RUN.json --figures)"
+        raise argparse.ArgumentTypeError(reason)
     return Assertion(match[1], match[2], float(match[3]))
 
 
@@ -70,28 +71,6 @@ def is_figure(name: str) -> bool:
     >>> is_figure("concurrency-512.floor"), is_figure("hot.p99.nginx"), is_figure("cold.floor")
     (True, True, False)
     """
-    places = "|".join((*COMPARED, *OTHERS)).replace("-N", r"-\d+")
-    kinds, peers = "|".join(("rate", *PERCENTILES)), "|".join(compared_peers())
-    return name in SPECIAL or bool(re.fullmatch(rf"({places})\.({kinds}|(p99\.|cpu\.)?({peers}))", name))
-
-
-def compared_peers() -> list[str]:
-    """Return the names of peers in the names of figures."""
-    return [name for peer, name in peer_slugs(PEERS).items() if peer not in REACTORS]
-
-
-def figures_help() -> str:
-    """Return the text of --list-figures."""
-    single = "\n".join(f"  {name:24} {words}" for name, (words, _) in SPECIAL.items())
-    return f"""Figures:
-  PLACE.PEER               requests/s of reactor / of the peer, round by round
-  PLACE.p99.PEER           p99 of reactor / of the peer
-  PLACE.cpu.PEER           requests per CPU second of reactor / of the peer
-  PLACE.rate               requests/s of reactor
-  PLACE.p50, .p99, .p999   percentiles of reactor, in seconds
-{single}
-
-Places of {", ".join(COMPARISONS)}: {", ".join(COMPARED)}
-Other places: {", ".join(OTHERS)};
-  N is the number of connections, the percentage of the capacity, or the number of idle connections
-Peers: {", ".join(compared_peers())} ("floor" is the bare loop)"""
+    peers = "|".join(each for peer, each in peer_slugs(PEERS).items() if peer not in REACTORS)
+    kinds = "|".join(("rate", *PERCENTILES, rf"(p99\.|cpu\.)?({peers})"))
+    return name in SPECIAL or bool(re.fullmatch(rf"({'|'.join(PLACES)})\.({kinds})", name))

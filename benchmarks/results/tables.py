@@ -3,6 +3,7 @@
 A Table contains formatted cells; it is rendered as text, as Markdown, or (by the report) as HTML.
 """
 
+import sys
 import textwrap
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
@@ -16,10 +17,10 @@ from benchmarks.results.checks import check
 from benchmarks.results.samples import Run, errors_text
 from benchmarks.results.statistics import COMPARISONS, Row, figures, grouped, observed, rows
 from benchmarks.results.targets import Verdict, evaluate, score
-from benchmarks.results.units import NOTHING, byte_size, count, seconds, share
+from benchmarks.results.units import NOTHING, UNKNOWN, byte_size, count, seconds, share
 
 LEFT, RIGHT = "left", "right"
-WIDTH, NARROWEST = 104, 14  # characters: width of a table, and minimum width of its last column
+WIDTH = 104  # characters
 GAP = "  "
 
 Cells = tuple[str, Callable[[Row], str]]  # of a column: alignment, and the text for a row
@@ -36,16 +37,18 @@ class Table:
     note: str = ""
 
     def text(self) -> str:
-        """Return the table for a terminal; repeated values in the first column are left blank."""
+        """Return the table for a terminal; a long last column is wrapped."""
         cells = [self.heads, *self.lines]
         widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-        if self.sides[-1] == LEFT:
-            widths[-1] = max(NARROWEST, WIDTH - sum(widths[:-1]) - len(GAP) * (len(widths) - 1))
-        above, lines = "", [self.title] if self.title else []
+        columns = [
+            f"{'>' if side == RIGHT else '<'}{width}" for side, width in zip(self.sides, widths, strict=True)
+        ]
+        indent = " " * (sum(widths[:-1]) + len(GAP) * (len(widths) - 1))
+        width = WIDTH if self.sides[-1] == LEFT else sys.maxsize
+        lines = [self.title] if self.title else []
         for line in cells:
-            words = ["" if line[0] == above else line[0], *line[1:]]
-            above = line[0]
-            lines.append(_in_columns(words, widths, self.sides))
+            row = GAP.join(map(format, line, columns)).rstrip()
+            lines += textwrap.wrap(row, width, subsequent_indent=indent, break_on_hyphens=False)
         return "\n".join([*lines, *textwrap.wrap(self.note, WIDTH, break_on_hyphens=False)])
 
     def markdown(self) -> str:
@@ -53,17 +56,6 @@ class Table:
         rule = ["---:" if side == RIGHT else "---" for side in self.sides]
         cells = [self.heads, rule, *([escaped(word) for word in line] for line in self.lines)]
         return "\n".join(f"| {' | '.join(line)} |" for line in cells)
-
-
-def _in_columns(words: Sequence[str], widths: Sequence[int], sides: Sequence[str]) -> str:
-    """Return one row; a left-aligned last column is wrapped."""
-    cells = zip(words, widths, sides, strict=True)
-    *start, last = (word.rjust(width) if side == RIGHT else word.ljust(width) for word, width, side in cells)
-    before = "".join(f"{each}{GAP}" for each in start)
-    if sides[-1] == RIGHT:
-        return before + last
-    folded = textwrap.wrap(words[-1], widths[-1], break_on_hyphens=False) or [""]
-    return f"\n{' ' * len(before)}".join([before + folded[0], *folded[1:]]).rstrip()
 
 
 def escaped(word: str) -> str:
@@ -99,10 +91,13 @@ COLUMNS: dict[str, Cells] = {
     "longest": _latency(1),
     "CPU": (RIGHT, lambda row: share(row.median(lambda each: each.server_cpu))),
     "client CPU": (RIGHT, lambda row: share(row.median(lambda each: each.client_cpu))),
-    "memory": (RIGHT, lambda row: byte_size(row.resident)),
+    "memory": (RIGHT, lambda row: str(row.memory or UNKNOWN)),
     **{name: _observed(name, words) for name, words in OBSERVED.items()},
     "per idle": (RIGHT, lambda row: str(row.bytes_per_idle or NOTHING)),
 }
+
+
+COMPARED = "peer", "requests/s", "reactor/peer", "range of rounds", "p50", "p99", "p99.9", "CPU", "client CPU"
 
 
 class Shown(NamedTuple):
@@ -110,9 +105,8 @@ class Shown(NamedTuple):
 
     question: str
     title: str
-    columns: Sequence[Sequence[str]]
-    charts: Sequence[str]
     headlines: Sequence[tuple[str, str, str]]
+    columns: Sequence[Sequence[str]] = (COMPARED,)
     notes: Mapping[str, str] = MappingProxyType({})
 
 

@@ -5,22 +5,22 @@ is neither met nor missed, but counted as not measured.
 """
 
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
 from benchmarks.results.statistics import Figure
-from benchmarks.results.units import FORMATS, RATIO, share
+from benchmarks.results.units import BY, FORMATS, RATIO, share, slug
 
 PASS, MISSED = "PASS", "MISSED"
 
 
 class Target(NamedTuple):
-    """A line of targets.toml: the minimum of a figure, or its maximum."""
+    """The minimum of a figure, or its maximum."""
 
-    workload: str
     figure: str
+    workload: str
     limit: str  # "at least" or "at most"
     bound: float
     words: str
@@ -29,11 +29,9 @@ class Target(NamedTuple):
     def __str__(self) -> str:
         return f"{self.limit} {FORMATS[self.unit](self.bound)} {self.words}"
 
-    def reached(self, value: float) -> float:
-        """Return a value relative to the bound: 1.0 just meets it, more is better."""
-        if self.limit == "at least":
-            return value / self.bound
-        return self.bound / value if value > self.bound / 1000 else 1000.0  # 0 or less meets any maximum
+    def met_by(self, value: float) -> bool:
+        """Return whether a value meets the target."""
+        return value >= self.bound if self.limit == "at least" else value <= self.bound
 
 
 @dataclass(frozen=True)
@@ -44,37 +42,33 @@ class Verdict:
     figure: Figure
 
     @property
-    def reached(self) -> float:
-        """The median relative to the bound."""
-        return self.target.reached(self.figure.median)
-
-    @property
-    def range(self) -> tuple[float, float]:
-        """``reached`` of the worst and of the best round."""
-        low, high = map(self.target.reached, (self.figure.low, self.figure.high))
-        return min(low, high), max(low, high)
-
-    @property
     def result(self) -> str:
         """PASS or MISSED."""
-        return PASS if self.reached >= 1 else MISSED
+        return PASS if self.target.met_by(self.figure.median) else MISSED
 
     @property
     def words(self) -> str:
         """The verdict as text; a bound within the range of rounds may be met or missed in another run."""
-        worst, best = self.range
-        within = ", within the spread" if worst < 1 <= best else ""
-        if self.result == PASS:
-            return f"{PASS}{within}"
-        if not self.target.bound:
-            return MISSED
+        uncertain = self.target.met_by(self.figure.low) != self.target.met_by(self.figure.high)
+        within = ", within the spread" if uncertain else ""
+        if self.result == PASS or not self.target.bound:
+            return f"{self.result}{within}"
         missed_by = abs(self.figure.median / self.target.bound - 1)
         return f"{MISSED} by {share(missed_by) if missed_by >= 0.005 else 'less than 1 %'}{within}"
 
 
-TARGETS = [
-    Target(*each) for each in tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8"))["targets"]
-]
+def read_targets() -> Iterator[Target]:
+    """Yield the targets in targets.toml."""
+    known = tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8"))
+    for workload, ratios in known["ratios"].items():
+        for peer, bound in ratios.items():
+            words = f"{BY} {'the floor' if peer == 'floor' else peer}"
+            yield Target(f"{slug(workload)}.{peer}", workload, "at least", bound, words)
+    for figure, rest in known["figures"].items():
+        yield Target(figure, *rest)
+
+
+TARGETS = list(read_targets())
 ATTACKED = "under attack"  # the workload of the targets for attacks
 P99 = next(each.bound for each in TARGETS if each.figure == "attack.p99")  # of honest clients, in seconds
 

@@ -24,10 +24,8 @@ def number(value: float) -> str:
     ('0.71', '3.46', '12.3', '21,346', '0.012', 'unknown')
     """
     size = abs(value)
-    if math.isnan(value):
-        return UNKNOWN
-    if size >= 100 or size == 0:
-        return f"{value:,.0f}"
+    if math.isnan(value) or size >= 100 or size == 0:
+        return count(value)
     if size >= 10:
         return f"{value:.1f}"
     return f"{value:.2f}" if size >= 0.1 else f"{value:.2g}"
@@ -37,13 +35,9 @@ def seconds(value: float) -> str:
     """Format a time given in seconds.
 
     >>> seconds(0.0000456), seconds(0.00123), seconds(0.0999), seconds(2.5)
-    ('46 µs', '1.23 ms', '99.9 ms', '2.50 s')
+    ('45.6 µs', '1.23 ms', '99.9 ms', '2.50 s')
     """
-    if math.isnan(value):
-        return UNKNOWN
-    if value < 1e-3:
-        return f"{value * 1e6:.0f} µs"
-    return f"{number(value * 1e3)} ms" if value < 1 else f"{number(value)} s"
+    return _in_units(value, (1, "s"), (1e-3, "ms"), (1e-6, "µs"))
 
 
 def byte_size(value: float) -> str:
@@ -52,12 +46,13 @@ def byte_size(value: float) -> str:
     >>> byte_size(612), byte_size(1536), byte_size(27.5 * 2**20)
     ('612 B', '1.50 KiB', '27.5 MiB')
     """
-    if math.isnan(value):
-        return UNKNOWN
-    for size, unit in ((GIB, "GiB"), (MIB, "MiB"), (KIB, "KiB")):
-        if abs(value) >= size:
-            return f"{number(value / size)} {unit}"
-    return f"{value:.0f} B"
+    return _in_units(value, (GIB, "GiB"), (MIB, "MiB"), (KIB, "KiB"), (1, "B"))
+
+
+def _in_units(value: float, *units: tuple[float, str]) -> str:
+    """Format a number in the largest unit that it reaches, or the last one."""
+    size, unit = next((each for each in units if abs(value) >= each[0]), units[-1])
+    return UNKNOWN if math.isnan(value) else f"{number(value / size)} {unit}"
 
 
 def share(value: float) -> str:
@@ -73,12 +68,9 @@ def duration(value: float) -> str:
     """Format a duration given in seconds.
 
     >>> duration(42), duration(61), duration(3720)
-    ('42 s', '1 min', '1 h 02 min')
+    ('42 s', '1 min', '62 min')
     """
-    if value < 60:
-        return f"{value:.0f} s"
-    minutes = int(value // 60)
-    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02} min"
+    return f"{value:.0f} s" if value < 60 else f"{value // 60:.0f} min"
 
 
 FORMATS: dict[str, Callable[[float], str]] = {RATIO: number, RATE: number, COUNT: count}

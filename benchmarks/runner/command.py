@@ -19,7 +19,7 @@ from pathlib import Path
 
 from benchmarks.attack.scenarios import SCENARIOS
 from benchmarks.questions import QUESTIONS, question_module
-from benchmarks.results.assertions import SITUATIONS, Assertion, figures_help, parse_assertion
+from benchmarks.results.assertions import SITUATIONS, Assertion, parse_assertion
 from benchmarks.results.environment import environment
 from benchmarks.results.samples import Run
 from benchmarks.results.statistics import figures
@@ -157,8 +157,6 @@ def make_parser(description: str) -> argparse.ArgumentParser:
     add = parser.add_argument_group("results").add_argument
     add("--json", type=_file, metavar="FILE", help="save all samples to FILE after each question")
     add_output_options(add)
-    words = "list the figures that --assert accepts, and exit"
-    add("--list-figures", action="version", version=figures_help(), help=words)
     return parser
 
 

@@ -89,12 +89,12 @@ def test_one_bad_sample_is_found(name: str, bad: dict[str, object], words: str) 
     found = check_of(name, GOOD, replace(GOOD, **bad))  # type: ignore[arg-type]
     assert found.result == WARN
     assert found.words.endswith(words)
-    assert "in 1 of 2 samples" in found.words
+    assert "not true for 1 of 2 samples" in found.words
 
 
 def test_the_errors_of_all_rounds_are_added() -> None:
     bad = [replace(GOOD, round=n, errors=2, failures={"503": n, "reset": 2 - n}) for n in (1, 2)]
-    assert check_of("errors", *bad).words.endswith("in 2 of 2 samples: hot, nginx: 4 (503: 3, reset: 1)")
+    assert check_of("errors", *bad).words.endswith("for 2 of 2 samples: hot, nginx: 4 (503: 3, reset: 1)")
 
 
 def test_a_few_places_are_named_and_the_others_counted() -> None:

@@ -1,7 +1,6 @@
 """Ratios are computed within rounds that both peers have; names of figures; saved runs."""
 
 import doctest
-import json
 import math
 from dataclasses import replace
 from pathlib import Path
@@ -10,12 +9,12 @@ from types import ModuleType
 import pytest
 
 from benchmarks.load.histogram import Histogram
-from benchmarks.report import markup, scales
+from benchmarks.report import charts, markup
 from benchmarks.results import assertions, compare, environment, samples, statistics, targets, units
-from benchmarks.results.samples import Run, Sample, from_json, to_json
+from benchmarks.results.samples import Run, Sample
 from benchmarks.results.statistics import RATES, Cell, Figure, combined, figures, rows
 
-MODULES = (units, compare, environment, assertions, samples, statistics, targets, markup, scales)
+MODULES = (units, compare, environment, assertions, samples, statistics, targets, markup, charts)
 
 
 def sample(peer: str = "reactor", round: int = 1, rate: float = 100, **other: object) -> Sample:
@@ -170,14 +169,6 @@ def test_idle_connections_are_compared_with_none_in_the_same_round() -> None:
     assert "idle.bytes" not in figure_of(*none, replace(many, resident=math.nan))
 
 
-def test_fairness_compares_everything_at_once_with_nothing() -> None:
-    alone = sample(question="fairness", workload="alone", latency=Histogram([0.001]))
-    both = sample(question="fairness", workload="during both", latency=Histogram([0.010]))
-    known = figure_of(alone, both)
-    assert known["fairness.slowdown"].median == pytest.approx(10, rel=0.03)
-    assert known["fairness.p99"].median == pytest.approx(0.010, rel=0.01)
-
-
 def test_the_worst_of_all_attacks_counts() -> None:
     first = sample(
         question="attack", workload="storm", errors=2, observed={"CPU idle": 0.01, "memory kept": -5}
@@ -217,13 +208,3 @@ def test_a_saved_run_has_the_same_figures_failures_and_unknown_values(run: Run, 
     assert loaded.samples[-1].failures == failed.failures
     assert all(math.isnan(getattr(loaded.samples[-1], name)) for name in samples.MAYBE_UNKNOWN)
     assert (loaded.peers, loaded.skipped, loaded.environment) == (run.peers, run.skipped, run.environment)
-
-
-def test_a_run_of_format_1_is_read(run: Run) -> None:
-    data = json.loads(json.dumps(to_json(run)))
-    for each in data["samples"]:
-        del each["failures"]
-        each["octets"] = each.pop("transferred")
-    old = from_json({**data, "format": 1})
-    assert [each.transferred for each in old.samples] == [each.transferred for each in run.samples]
-    assert figures(old) == figures(run)

@@ -49,9 +49,9 @@ AT_MOST = {
     "attack.descriptors-kept": 0,
 }
 
-FLOOR = Target("hot", "hot.floor", "at least", 0.70, "x the floor")
-EACH = Target("idle", "idle.bytes", "at most", 1536, "each", BYTES)
-NONE = Target("attack", "attack.errors", "at most", 0, "errors")
+FLOOR = Target("hot.floor", "hot", "at least", 0.70, "x the floor")
+EACH = Target("idle.bytes", "idle", "at most", 1536, "each", BYTES)
+NONE = Target("attack.errors", "attack", "at most", 0, "errors")
 
 
 def test_the_targets_are_those_that_were_set() -> None:
@@ -90,12 +90,7 @@ def test_a_bound_within_the_spread_is_said_to_be() -> None:
     assert Verdict(FLOOR, Figure(0.72, 0.69, 0.75, 7)).words == "PASS, within the spread"
     assert Verdict(FLOOR, Figure(0.63, 0.60, 0.71, 7)).words == "MISSED by 10 %, within the spread"
     assert Verdict(FLOOR, Figure(0.72, 0.71, 0.75, 7)).words == "PASS"
-
-
-def test_less_is_better_where_the_target_is_at_most() -> None:
-    verdict = Verdict(EACH, Figure(768, 512, 1536, 7, BYTES))
-    assert verdict.reached == 2
-    assert verdict.range == (1, 3)
+    assert Verdict(EACH, Figure(1530, 1500, 1540, 7, BYTES)).words == "PASS, within the spread"
 
 
 def test_a_target_without_a_figure_is_neither_met_nor_missed() -> None:

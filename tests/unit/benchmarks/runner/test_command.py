@@ -14,7 +14,7 @@ pytest.importorskip("psutil", reason="needs psutil (extra: test)")
 from benchmarks import __main__ as whole
 from benchmarks.questions import QUESTIONS, latency, question_module
 from benchmarks.results import environment
-from benchmarks.results.assertions import figures_help, parse_assertion
+from benchmarks.results.assertions import parse_assertion
 from benchmarks.results.samples import Run
 from benchmarks.results.statistics import figures
 from benchmarks.runner import command
@@ -155,13 +155,6 @@ def test_a_run_without_samples_says_why_and_fails(ask: Ask, capsys: pytest.Captu
 
     assert ask({"files": nothing, "idle": nothing}, "--workloads", "hot") == 1
     assert "no workload of files, idle selected by --workloads hot" in capsys.readouterr().err
-
-
-def test_figures_can_be_listed(ask: Ask, capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as ended:
-        ask(never, "--list-figures")
-    assert not ended.value.code
-    assert capsys.readouterr().out.strip() == figures_help().strip()
 
 
 def test_a_run_is_saved_and_shown_again(
