@@ -19,9 +19,12 @@ not started, stopped or pinned to a core; its CPU time and memory are unknown if
 
 import importlib.util
 import sys
+import tempfile
 from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
 
-from benchmarks.questions import ALIASES, QUESTIONS
+from benchmarks.questions import QUESTIONS
 from benchmarks.results import compare, readme_table
 from benchmarks.runner import command
 
@@ -36,17 +39,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     listed = "\n".join(f"  {name:12} {question}" for name, question in QUESTIONS.items())
     parser = command.make_parser(f"{__doc__ or ''}\nquestions:\n{listed}")
     options = parser.parse_args(argv)
-    for name in options.questions:
-        if name not in (*QUESTIONS, *ALIASES):
-            parser.error(f"unknown question: {name!r} (choose from {', '.join(QUESTIONS)})")
     if importlib.util.find_spec("psutil") is None:
         parser.error("psutil is not installed (pip install psutil)")
     asked = options.questions or (["throughput"] if options.own else QUESTIONS)
     if options.json is None and len(asked) == len(QUESTIONS):
-        options.json = command.default_results_path()
+        options.json = Path(tempfile.gettempdir()) / f"benchmarks-{datetime.now():%Y%m%d-%H%M%S}.json"
         print(f"saving samples to {options.json}", file=sys.stderr)
-    chosen = dict.fromkeys(ALIASES.get(name, name) for name in asked)
-    return command.run(chosen, options, ["-m", "benchmarks", *argv])
+    return command.run([*dict.fromkeys(asked)], options, ["-m", "benchmarks", *argv])
 
 
 if __name__ == "__main__":

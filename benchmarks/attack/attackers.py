@@ -3,8 +3,8 @@
 import itertools
 import socket
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 from benchmarks.load.clients import Client, ClientGroup
 from benchmarks.servers.workloads import numbered
@@ -27,35 +27,32 @@ class Plan:
     expects: str = ""  # status of the response, after which it reconnects; another one is wrong
 
 
-@dataclass
-class Siege:
-    """What all attackers of a run share."""
+class Attackers:
+    """The attack clients of a run; ``interval`` is the time between two actions of one, in seconds."""
 
-    returning: bool = True  # whether they reconnect
-    events: Counter[str] = field(default_factory=Counter)  # responses by status, connects, closes, resets ...
+    def __init__(self, group: ClientGroup, plans: Sequence[Plan], count: int, interval: float) -> None:
+        self.interval = interval
+        self.returning = True  # whether they reconnect
+        self.events = Counter[str]()  # responses by status, connects, closes, resets ...
+        self.clients = [
+            Attacker(group, self, itertools.islice(itertools.cycle(plans), number % len(plans), None))
+            for number in range(count)
+        ]
 
 
 class Attacker(Client):
-    """Follows its plans in turn, one per connection; ``interval`` is the time between actions, in seconds."""
+    """Follows its plans in turn, one per connection."""
 
-    def __init__(
-        self, group: ClientGroup, siege: Siege, plans: Sequence[Plan], number: int, interval: float
-    ) -> None:
+    def __init__(self, group: ClientGroup, attackers: Attackers, plans: Iterator[Plan]) -> None:
         super().__init__(group)
-        self.number = number
-        self._siege, self._interval = siege, interval
-        self._plans = itertools.cycle([*plans[number % len(plans) :], *plans[: number % len(plans)]])
-        self._plan = plans[0]
+        self._attackers, self._plans, self._plan = attackers, plans, Plan()
         self._unsent = memoryview(b"")
-        if any(plan.stalls or plan.reads != ALL for plan in plans):
-            self.receive_buffer = SMALL_BUFFER
 
     def on_connected(self) -> None:
         """Start the next plan."""
-        self._siege.events["connected"] += 1
-        self._plan = next(self._plans)
+        self._attackers.events["connected"] += 1
         self._drips = itertools.cycle(self._plan.drips)
-        self._unsent = memoryview(numbered(self._plan.sends, self._siege.events["connected"]))
+        self._unsent = memoryview(numbered(self._plan.sends, self._attackers.events["connected"]))
         self.interest = Interest.BOTH if self._plan.reads == ALL else Interest.WRITE
 
     def on_sendable(self) -> None:
@@ -74,6 +71,8 @@ class Attacker(Client):
     def on_deadline(self) -> None:
         """Connect; later, send a byte, or read a little, and check for a reset."""
         if not self.connected:
+            self._plan = next(self._plans)
+            self.receive_buffer = SMALL_BUFFER if self._plan.stalls or self._plan.reads != ALL else 0
             super().on_deadline()
             return
         self._schedule()
@@ -87,7 +86,7 @@ class Attacker(Client):
     def on_data(self, data: bytes) -> None:
         """Count responses by status; reconnect, if that is the plan, or after a refusal."""
         status = data[9:12].decode() if data.startswith(b"HTTP/1.1 ") else ""
-        events, expected = self._siege.events, self._plan.expects
+        events, expected = self._attackers.events, self._plan.expects
         events[status] += bool(status)
         events["wrong responses"] += bool(expected) and status != expected
         if expected or status == "503":
@@ -98,14 +97,14 @@ class Attacker(Client):
 
     def on_disconnect(self, how: str) -> None:
         """Count the disconnect, and reconnect."""
-        self._siege.events[how] += 1
-        self._siege.events["no response"] += bool(self._plan.expects)
+        self._attackers.events[how] += 1
+        self._attackers.events["no response"] += bool(self._plan.expects)
         self._leave()
 
     def _schedule(self) -> None:
-        self.deadline = self.group.reactor.now + self._interval
+        self.deadline = self.group.reactor.now + self._attackers.interval
 
     def _leave(self) -> None:
         self.disconnect()
-        if self._siege.returning:
-            self.connect_later(self._interval)
+        if self._attackers.returning:
+            self.connect_later(self._attackers.interval)

@@ -22,7 +22,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from multiprocessing.connection import Connection
 
-from benchmarks.attack.attackers import Attacker, Siege
+from benchmarks.attack.attackers import Attackers
 from benchmarks.attack.scenarios import Scale, Scenario
 from benchmarks.load.clients import Tally
 from benchmarks.load.round import Job, Round
@@ -48,13 +48,9 @@ class AttackRun(EventHandler):
         job = Job(count, rate=count / scale.interval, target="/echo/{n}", expected=b"{n}")
         self.honest = Round(server.address, job)
         self.group = self.honest.group
-        self.siege = Siege()
         interval = scenario.interval * scale.haste
-        self.attackers = [
-            Attacker(self.group, self.siege, scenario.plans, number, interval)
-            for number in range(scenario.count(scale))
-        ]
-        self.cpu: dict[str, float] = {}  # by phase, in cores
+        self.attackers = Attackers(self.group, scenario.plans, scenario.count(scale), interval)
+        self.observed: dict[str, float] = {}
         self.descriptors = 0  # the most that the server had open
 
     def run(self) -> Sample:
@@ -70,22 +66,21 @@ class AttackRun(EventHandler):
             self._arrive()
             if scenario.holds_still:
                 self._quiet()
-            self.siege.returning = True
-            self._measure_cpu("attack", lambda: self._ask_while(self.scale.attack, self._in_effect))
+            self.attackers.returning = True
+            cpu = self._cpu(lambda: self._ask_while(self.scale.attack, self._in_effect))
             self.on_deadline()
             seconds, attacked, in_effect = group.clock() - began, server.resident(), self._in_effect()
             if not scenario.holds_still:
                 self._quiet()
-            events = Counter(self.siege.events)
+            events = Counter(self.attackers.events)
             self._leave(files)
-            kept = {
-                "memory kept": server.resident() - resident,
-                "descriptors kept": server.descriptors() - files,
-            }
+            self.observed["memory kept"] = server.resident() - resident
+            self.observed["descriptors kept"] = server.descriptors() - files
             group.tally = last = Tally()
             honest.still_served()
             never_lost = sum(each.was_answered and not each.losses for each in honest.requesters)
         held, lost = self.descriptors - files, len(honest.requesters) - never_lost
+        self.observed |= {"p99 before": before.latency.percentile(0.99), "descriptors": held}
         failures = before.failures + tally.failures + last.failures
         failures += Counter({"connection lost": lost, "attack without effect": not in_effect})
         failures += faults(scenario, self.scale, events, held + len(honest.requesters), server)
@@ -97,16 +92,10 @@ class AttackRun(EventHandler):
             round=1,
             errors=failures.total(),
             failures=dict(failures),
-            server_cpu=self.cpu["attack"],
+            server_cpu=cpu,
             resident=attacked,
             established=never_lost,
-            observed={
-                "p99 before": before.latency.percentile(0.99),
-                "descriptors": held,
-                "CPU idle": self.cpu["idle"],
-                "CPU after": self.cpu["after"],
-                **kept,
-            },
+            observed=self.observed,
         )
 
     # The phases.
@@ -115,25 +104,26 @@ class AttackRun(EventHandler):
         self.on_deadline()
         self.group.reactor.register(self)
         time = self.scenario.arrival_seconds * self.scale.share
-        for client in self.attackers:
-            client.connect_later(time * client.number / len(self.attackers))
-        self._ask_while(time, lambda: self.siege.events["connected"] >= len(self.attackers))
+        clients, events = self.attackers.clients, self.attackers.events
+        for number, client in enumerate(clients):
+            client.connect_later(time * number / len(clients))
+        self._ask_while(time, lambda: events["connected"] >= len(clients))
 
     def _quiet(self) -> None:
-        self.siege.returning = False
+        self.attackers.returning = False
         # First wait for attackers that are still connecting.
-        self.group.run(lambda: not any(each.connecting for each in self.attackers), MAX_WAIT)
+        self.group.run(lambda: not any(each.connecting for each in self.attackers.clients), MAX_WAIT)
         quiet = self.scale.attack / 3
         # Then wait until the server has processed their data.
         self.group.run_for(quiet / 2 if self.scenario.holds_still else quiet)
-        self._measure_cpu("idle", lambda: self.group.run_for(quiet))
+        self.observed["CPU idle"] = self._cpu(lambda: self.group.run_for(quiet))
 
     def _leave(self, descriptors: int) -> None:
         self.group.reactor.remove(self)
-        for attacker in self.attackers:
+        for attacker in self.attackers.clients:
             attacker.disconnect()
         self.group.run(lambda: self.server.descriptors() <= descriptors, MAX_WAIT)
-        self._measure_cpu("after", lambda: self.group.run_for(self.scale.attack / 4))
+        self.observed["CPU after"] = self._cpu(lambda: self.group.run_for(self.scale.attack / 4))
 
     # Helpers.
 
@@ -143,23 +133,22 @@ class AttackRun(EventHandler):
         self.deadline = self.group.reactor.now + NOTE_INTERVAL
 
     def _in_effect(self) -> bool:
-        events, count = self.siege.events, len(self.attackers)
-        expected = self.scenario.expected_events.items()
-        return (
-            all(events[what] >= share * count for what, share in expected)
-            and self.scenario.expected_log in self.server.log()
-        )
+        count, expected = len(self.attackers.clients), self.scenario.expected_events.items()
+        happened = all(self.attackers.events[what] >= share * count for what, share in expected)
+        return happened and self.scenario.expected_log in self.server.log()
 
     def _ask_while(self, seconds: float, until: Callable[[], bool]) -> None:
-        """Let honest clients send requests for some seconds and until a condition holds, but one each."""
-        answered = self.group.tally.answers + len(self.honest.requesters)
-        self.honest.run_open_loop(seconds, lambda: self.group.tally.answers >= answered and until())
+        """Let each honest client send requests for some seconds, and until a condition holds."""
+        self.honest.run_open_loop(max(seconds, self.scale.interval))
+        end = self.group.clock() + MAX_WAIT
+        while not until() and self.group.clock() < end:
+            self.honest.run_open_loop(self.scale.interval)
 
-    def _measure_cpu(self, phase: str, run: Callable[[], None]) -> None:
-        """Measure the server's CPU usage in a phase."""
+    def _cpu(self, run: Callable[[], None]) -> float:
+        """Run a phase; return the server's CPU usage in it, in cores."""
         began, used = self.group.clock(), self.server.cpu()
         run()
-        self.cpu[phase] = (self.server.cpu() - used) / max(self.group.clock() - began, 1e-9)
+        return (self.server.cpu() - used) / max(self.group.clock() - began, 1e-9)
 
 
 def faults(
@@ -169,23 +158,18 @@ def faults(
     wrong = ("wrong responses", "no response", *scenario.forbidden_events)
     limit = scenario.limit(scale)
     files, code = {path.name for path in server.directory.iterdir()}, server.end()
-    return Counter(
-        {
-            **{f"attacker: {event}": events[event] for event in wrong},
-            # One more is open while another is closed in its favour.
-            "connection over the limit": max(0, held - limit - 1) if limit else 0,
-            "file left over": len(files - {"large", "bomb"}),
-            f"exit code {code}": int(code != 0),
-            "traceback": server.log().count("Traceback"),
-        }
-    )
+    counts = {f"attacker: {event}": events[event] for event in wrong}
+    if limit:  # one more is open while another is closed in its favour
+        counts["connection over the limit"] = max(0, held - limit - 1)
+    counts["file left over"] = len(files - {"large", "bomb"})
+    counts[f"exit code {code}"] = int(code != 0)
+    return Counter({**counts, "traceback": server.log().count("Traceback")})
 
 
 def run_attack(pipe: "Connection[tuple[Peer, Sample], None]", scenario: Scenario, scale: Scale) -> None:
     """Run one scenario against a server of its own; send this server's command and the sample."""
     logging = PEERS["reactor +log"]
-    argv = ["env", *scenario.variables(scale), *logging.argv]
-    adapter = replace(logging, name=f"reactor, {scenario.name}", argv=argv)
-    with run_server(adapter, open_files=scenario.open_file_limit) as server:
+    argv = [*scenario.environment(scale), *logging.argv]
+    with run_server(replace(logging, name=f"reactor, {scenario.name}", argv=argv)) as server:
         sample = AttackRun(scenario, scale, server).run()
     pipe.send((server.peer, sample))

@@ -99,10 +99,12 @@ class Scenario:
         """Return the number of attackers."""
         return max(self.min_attackers, round(self.attackers * scale.share))
 
-    def variables(self, scale: Scale) -> list[str]:
-        """Return the environment variables of the server, as NAME=VALUE."""
+    def environment(self, scale: Scale) -> list[str]:
+        """Return the words before the server's command that set its limits and timeouts."""
+        files = ["sh", "-c", f'ulimit -n {self.open_file_limit} && exec "$@"', "sh"]
         limit = [f"REACTOR_MAX_CONNECTIONS={self.limit(scale)}"] if self.max_connections else []
-        return [*limit, *(f"REACTOR_{name}_TIMEOUT={scale.timeout:g}" for name in self.timeouts)]
+        timeouts = (f"REACTOR_{name}_TIMEOUT={scale.timeout:g}" for name in self.timeouts)
+        return [*(files if self.open_file_limit else []), "env", *limit, *timeouts]
 
     def limit(self, scale: Scale) -> int:
         """Return the server's connection limit."""

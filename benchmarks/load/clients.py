@@ -13,7 +13,7 @@ import errno
 import itertools
 import socket
 import time
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from math import inf
@@ -38,7 +38,7 @@ class LoadError(Exception):
 class Tally:
     """Counts of requests; ``latency`` includes wrong responses, and the wait for lost ones."""
 
-    answers: int = 0  # complete responses, correct or not
+    verified: int = 0  # complete responses, correct or not
     requests: int = 0  # with a correct response
     failures: Counter[str] = field(default_factory=Counter)  # "503", "wrong body", "reset", "timeout", ...
     transferred: int = 0  # bytes received, including heads
@@ -46,7 +46,7 @@ class Tally:
 
     def count(self, seconds: float, failure: str = "", answered: bool = True) -> None:
         """Count a request, with its response time or the time waited for a response."""
-        self.answers += answered
+        self.verified += answered
         if failure:
             self.failures[failure] += 1
         else:
@@ -61,34 +61,27 @@ def send_nothing(requester: "Requester") -> None:
 class ClientGroup(EventHandler):
     """The clients of one server, and the event loop that they share; {n} in a request is a new number."""
 
-    def __init__(
-        self,
-        address: tuple[str, int],
-        request: bytes,
-        expected: bytes | None = None,
-        reactor: Reactor | None = None,
-    ) -> None:
+    def __init__(self, address: tuple[str, int], request: bytes, expected: bytes, reactor: Reactor) -> None:
         self.address = address
-        self.reactor = reactor or Reactor()
-        self.clock = self.reactor.clock
+        self.reactor, self.clock = reactor, reactor.clock
         self.tally = Tally()
         self.pace: Pace = send_nothing
         self.pending = 0  # requests without a response yet
         self.failure = ""  # a reason to abort the run
         self.returning = True  # whether disconnected requesters reconnect
-        self._request, self._expected = request, expected  # the body; None: any
+        self._request, self._expected = request, expected  # the response body
         self._constant = None if NUMBER.encode() in request else (request, expected)
         # Starts at the time in microseconds, so that two runs use different numbers.
         self._numbers = itertools.count(time.time_ns() // 1000)
         super().__init__(deadline=self.clock())
         self.reactor.register(self)
 
-    def next_request(self) -> tuple[bytes, bytes | None]:
-        """Return the next request, and the expected response body (None: any)."""
+    def next_request(self) -> tuple[bytes, bytes]:
+        """Return the next request, and the expected response body."""
         if self._constant:
             return self._constant
         number = next(self._numbers) % 10**DIGITS
-        return numbered(self._request, number), self._expected and numbered(self._expected, number)
+        return numbered(self._request, number), numbered(self._expected, number)
 
     def start(self, pace: Pace, requesters: Iterable["Requester"]) -> None:
         """Set the pace, and send the first requests on free connections."""
@@ -122,9 +115,10 @@ class ClientGroup(EventHandler):
 
 
 class Client(EventHandler):
-    """A client connection, which can be reopened; ``receive_buffer`` sets SO_RCVBUF, if not 0."""
+    """A client connection, which can be reopened."""
 
-    receive_buffer = 0
+    receive_buffer = 0  # SO_RCVBUF, if not 0
+    receive_flags = 0  # of recv(2)
 
     def __init__(self, group: ClientGroup) -> None:
         super().__init__()
@@ -206,7 +200,7 @@ class Client(EventHandler):
     def receive(self, size: int) -> None:
         """Receive at most ``size`` bytes, or report the end or a reset of the connection."""
         try:
-            data = self.handle.recv(size)
+            data = self.handle.recv(size, self.receive_flags)
         except BlockingIOError:
             return
         except OSError:
@@ -236,18 +230,15 @@ class Requester(Client):
         super().__init__(group)
         self.losses = 0  # connections that have ended
         self.was_answered = False  # whether it has received a response
-        self.pending: deque[tuple[float, bytes | None]] = deque()  # due time, expected body
+        self.pending: tuple[float, bytes] | None = None  # due time, expected body
         self._responses = ResponseReader()
 
-    def send_requests(self, due: float, times: int = 1) -> None:
-        """Send ``times`` requests at once, all due at ``due`` (time of the group's clock)."""
-        data = b""
-        for _ in range(times):
-            request, expected = self.group.next_request()
-            self.pending.append((due, expected))
-            data += request
-        self.group.pending += times
-        if self.send(data) < len(data) and self.connected:
+    def send_request(self, due: float) -> None:
+        """Send a request that is due at ``due`` (time of the group's clock)."""
+        request, expected = self.group.next_request()
+        self.pending = due, expected
+        self.group.pending += 1
+        if self.send(request) < len(request) and self.connected:
             self.on_disconnect("send buffer full")
 
     # Client methods.
@@ -257,34 +248,39 @@ class Requester(Client):
         self.group.pace(self)
 
     def on_data(self, data: bytes) -> None:
-        """Process all complete responses."""
+        """Count a complete response, and notify the pace."""
         group = self.group
         group.tally.transferred += len(data)
         self._responses.feed(data)
+        if self.pending is None:
+            return
+        due, expected = self.pending
         try:
-            while self.pending and (failure := self._responses.next_response(self.pending[0][1])) is not None:
-                group.pending -= 1
-                group.tally.count(group.clock() - self.pending.popleft()[0], failure)
-                self.was_answered = True
-                if self._responses.head.closes:
-                    self.on_disconnect("closed")
-                elif not self.pending:
-                    group.pace(self)
+            failure = self._responses.next_response(expected)
         except ResponseError:
             self.on_disconnect("invalid response")
+            return
+        if failure is not None:
+            self.pending = None
+            group.pending -= 1
+            group.tally.count(group.clock() - due, failure)
+            self.was_answered = True
+            if self._responses.head.closes:
+                self.on_disconnect("closed")
+            else:
+                group.pace(self)
 
     def on_disconnect(self, how: str) -> None:
-        """Count lost requests and reconnect: at once after a regular close, otherwise with a delay."""
-        group, now = self.group, self.group.clock()
+        """Count a lost request and reconnect: at once after a regular close, otherwise with a delay."""
+        group = self.group
         delay = RECONNECT_DELAY if self.pending or how != "closed" else 0.0
         if how == "refused":
             group.tally.failures[how] += 1
-        for due, _ in self.pending:
-            group.tally.count(now - due, how, answered=False)
-        group.pending -= len(self.pending)
+        if self.pending:
+            group.tally.count(group.clock() - self.pending[0], how, answered=False)
+            group.pending -= 1
         self.losses += 1
-        self.pending.clear()
-        self._responses = ResponseReader()
+        self.pending, self._responses = None, ResponseReader()
         self.disconnect()
         if group.returning:
             self.connect_later(delay)

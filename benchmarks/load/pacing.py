@@ -10,39 +10,38 @@ omission"). In an open loop request i is due at start + i / rate and is timed fr
 due while all connections are busy are queued, and their time in the queue counts.
 
 An open loop must wake up on time. The timeout of epoll has a resolution of 1 ms, which would add up to 1 ms
-to the latency of a server that responds in 0.1 ms. So on Linux a timerfd wakes it up.
+to the latency of a server that responds in 0.1 ms. So it waits by PreciseSelector.
 """
 
 import ctypes
-import os
+import select
+import selectors
 import sys
 from collections import deque
 from math import inf
 
-from benchmarks.load.clients import ClientGroup, Pace, Requester
-from reactor.event_handler import EventHandler, Interest
+from benchmarks.load.clients import ClientGroup, Requester
+from reactor.event_handler import EventHandler
 
-CLOCK_MONOTONIC = 1
-NONBLOCK_CLOEXEC = 0o2004000  # TFD_NONBLOCK | TFD_CLOEXEC, timerfd_create(2)
+PR_SET_TIMERSLACK = 29  # prctl(2); in nanoseconds
 
 
 def once(requester: Requester) -> None:
     """Send one request per connection, and again after it was lost without a response."""
     if not requester.was_answered:
-        requester.send_requests(requester.group.clock())
+        requester.send_request(requester.group.clock())
 
 
-def closed_loop(depth: int = 1) -> Pace:
-    """Return a pace that sends ``depth`` requests, and the next ones when all have responses."""
-    return lambda requester: requester.send_requests(requester.group.clock(), depth)
+def closed_loop(requester: Requester) -> None:
+    """Send the next request."""
+    requester.send_request(requester.group.clock())
 
 
 class OpenLoop(EventHandler):
-    """Sends requests on schedule, on the free connections in turn: ``total``, or until ``end`` is called."""
+    """Sends requests on schedule, on the free connections in turn."""
 
-    def __init__(self, group: ClientGroup, rate: float, total: float = inf) -> None:
-        self._timer = PreciseTimer() if sys.platform == "linux" else None
-        super().__init__(self._timer, Interest.READ if self._timer else Interest.NONE)
+    def __init__(self, group: ClientGroup, rate: float, total: int) -> None:
+        super().__init__()
         self._group, self._rate, self._start = group, rate, group.clock()
         self._free: deque[Requester] = deque()
         self.total = total
@@ -57,17 +56,9 @@ class OpenLoop(EventHandler):
         """Return the due time of a request (time of the group's clock)."""
         return self._start + number / self._rate
 
-    def end(self) -> None:
-        """Send no requests but those that are due already."""
-        elapsed = self._group.clock() - self._start
-        self.total = min(self.total, int(elapsed * self._rate) + 1)
-
     def stop(self) -> None:
         """Count the requests that were never sent as lost."""
         self._group.reactor.remove(self)
-        if self._timer:
-            self._timer.close()
-        self.end()
         now = self._group.clock()
         while self.sent < self.total:
             self._group.tally.count(max(0.0, now - self.due(self.sent)), "timeout", answered=False)
@@ -87,40 +78,25 @@ class OpenLoop(EventHandler):
             requester = self._free.popleft()
             if requester.connected and not requester.pending:  # otherwise it was lost since, and called again
                 self.sent += 1
-                requester.send_requests(due)
+                requester.send_request(due)
         waits = self._free and self.sent < self.total
         self.deadline = self.due(self.sent) if waits else inf
-        if self._timer:
-            self._timer.set(self.deadline - now)
         self._group.reactor.refresh(self)
-
-    on_readable = on_deadline  # the timer has expired
 
     def on_failure(self) -> None:
         """Abort the whole run after an exception."""
         self._group.on_failure()
 
 
-class PreciseTimer:
-    """A timerfd, which is readable some seconds after it was set (os.timerfd_create exists from 3.13 on)."""
+class PreciseSelector(selectors.DefaultSelector):
+    """A selector that waits by select(), whose timeout has a resolution of 1 us."""
 
     def __init__(self) -> None:
-        self._libc = ctypes.CDLL(None, use_errno=True)
-        self._descriptor: int = self._libc.timerfd_create(CLOCK_MONOTONIC, NONBLOCK_CLOEXEC)
-        if self._descriptor < 0:
-            raise OSError(ctypes.get_errno(), "timerfd_create failed")
+        super().__init__()
+        if sys.platform == "linux":  # otherwise the kernel may wake it up 50 us late
+            ctypes.CDLL(None).prctl(PR_SET_TIMERSLACK, 1)
 
-    def fileno(self) -> int:
-        """Return the file descriptor."""
-        return self._descriptor
-
-    def set(self, seconds: float) -> None:
-        """Become readable after some seconds, and not before; inf: never."""
-        nanoseconds = 0 if seconds == inf else max(1, round(seconds * 1e9))
-        # struct itimerspec: the interval, then the time, each in seconds and nanoseconds
-        specification = (ctypes.c_long * 4)(0, 0, nanoseconds // 10**9, nanoseconds % 10**9)
-        self._libc.timerfd_settime(self._descriptor, 0, specification, None)
-
-    def close(self) -> None:
-        """Close the timer."""
-        os.close(self._descriptor)
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        """Return the ready handles, after at most some seconds."""
+        select.select([self], [], [], timeout)  # the descriptor of epoll is readable if a handle is ready
+        return super().select(0)

@@ -33,7 +33,7 @@ MAX_HOLD_SECONDS = 120.0  # for which idle connections are kept open, at most
 
 def measure(server: RunningServer, job: Job) -> Sample:
     """Run a job against a server and return the sample, without its place in the run; raise LoadError."""
-    with load_process(run_job, server.address, job) as (_, receive):
+    with load_process(run_job, server.address, job_for(server, job)) as (_, receive):
         receive(connect_timeout(job))
         began, used = time.monotonic(), server.cpu()
         sample: Sample = receive(job.seconds + 2 * ANSWER_TIMEOUT)
@@ -42,16 +42,14 @@ def measure(server: RunningServer, job: Job) -> Sample:
 
 
 @contextmanager
-def hold_idle(
-    address: tuple[str, int], connections: int, request: Job | None = None
-) -> Iterator[Callable[[], int]]:
+def hold_idle(server: RunningServer, connections: int) -> Iterator[Callable[[], int]]:
     """Keep idle connections open, each served a request once.
 
     Yields a function that counts those that are still served. They are closed after MAX_HOLD_SECONDS.
     Raises LoadError.
     """
-    job = replace(request or Job(), connections=connections, seconds=MAX_HOLD_SECONDS, idle=True)
-    with load_process(run_job, address, job) as (pipe, receive):
+    job = Job(connections, MAX_HOLD_SECONDS, idle=True)
+    with load_process(run_job, server.address, job_for(server, job)) as (pipe, receive):
         receive(connect_timeout(job))
 
         def still_served() -> int:
@@ -59,6 +57,12 @@ def hold_idle(
             return int(receive(connect_timeout(job)))
 
         yield still_served
+
+
+def job_for(server: RunningServer, job: Job) -> Job:
+    """Return the job with the request and response body of a server of the user."""
+    target, content = server.adapter.target, server.adapter.content
+    return replace(job, target=target, expected=content) if target and content is not None else job
 
 
 def connect_timeout(job: Job) -> float:

@@ -88,17 +88,17 @@ class ResponseReader:
         """Add received data."""
         self._buffer = self._buffer + data if self._buffer else data
 
-    def next_response(self, expected: bytes | None) -> str | None:
+    def next_response(self, expected: bytes) -> str | None:
         """Return what is wrong with the next response; None while it is incomplete. Raises ResponseError.
 
-        It is correct ("") if its status is 2xx and its body is as expected (None: any body).
+        It is correct ("") if its status is 2xx and its body is as expected.
         """
         body = self.next_body()
         if body is None:
             return None
         if not self.head.right:
             return str(self.head.status)
-        return "" if expected is None or body == expected else "wrong body"
+        return "" if body == expected else "wrong body"
 
     def next_body(self) -> bytes | None:
         """Return the body of the next response; None while it is incomplete. Raises ResponseError."""

@@ -15,40 +15,34 @@ Idle connections are connected likewise; ``still_served`` sends another request 
 """
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from math import inf
 
 from benchmarks.load.clients import ClientGroup, Requester, Tally, send_nothing
-from benchmarks.load.pacing import OpenLoop, closed_loop, once
+from benchmarks.load.pacing import OpenLoop, PreciseSelector, closed_loop, once
 from benchmarks.load.transfers import Transfer
 from benchmarks.results.samples import Sample
+from benchmarks.servers.workloads import HOT
+from reactor.loop import Reactor
 
 ANSWER_TIMEOUT = 5.0  # seconds, for outstanding responses
 WAVE = 64  # connections opened at the same time: less than any server's backlog
 WARM_UP = 0.2  # seconds, at most half of the measurement
 CONNECT_TIMEOUT = 10.0  # seconds, plus one per 500 connections
-UNTIL_TIMEOUT = 20.0  # seconds, for the condition that ends an open loop
 
 
 @dataclass(frozen=True)
 class Job:
-    """The parameters of a round; {n} in target, header lines and expected body is a new number each time."""
+    """The parameters of a round; {n} in target and expected body is a new number each time."""
 
     connections: int = 64
     seconds: float = 2.0
     rate: float = 0.0  # requests per second; 0: closed loop
-    depth: int = 1  # pipelined requests per connection, in a closed loop
     target: str = "/echo/abc"
-    lines: Sequence[str] = ()  # header lines in addition to Host
-    expected: bytes | None = b"abc"  # response body; None: any
+    expected: bytes = b"abc"  # response body
     transfers: Sequence[tuple[str, str, int]] = ()  # concurrent ones: GET or POST, target, bytes of the file
     idle: bool = False  # whether connections are only held open: one request each, and no reconnecting
-
-    def request(self, host: str) -> bytes:
-        """Return the request as bytes."""
-        head = (f"GET {self.target} HTTP/1.1", f"Host: {host}", *self.lines, "", "")
-        return "\r\n".join(head).encode()
 
 
 class Round:
@@ -56,7 +50,9 @@ class Round:
 
     def __init__(self, address: tuple[str, int], job: Job) -> None:
         self.job = job
-        self.group = ClientGroup(address, job.request(f"{address[0]}:{address[1]}"), job.expected)
+        request = next(HOT.at(job.target).requests(f"{address[0]}:{address[1]}"))
+        reactor = Reactor(PreciseSelector() if job.rate else None)
+        self.group = ClientGroup(address, request, job.expected, reactor)
         self.requesters = [Requester(self.group) for _ in range(job.connections)]
         self._transfers = [Transfer(self.group, *each) for each in job.transfers]
         self._established = 0
@@ -87,7 +83,7 @@ class Round:
             return
         for each in self.requesters:
             each.was_answered = False
-        self.group.start(closed_loop(self.job.depth), self.requesters)
+        self.group.start(closed_loop, self.requesters)
         self.group.run_for(seconds)
         self._wait_for_answers(self.requesters, ANSWER_TIMEOUT)
 
@@ -104,25 +100,19 @@ class Round:
         seconds, used = group.clock() - began, time.process_time() - used
         tally.transferred += sum(each.transferred for each in self._transfers) - before
         group.pace = send_nothing
-        for each in self.requesters:
-            if each.pending and each.pending[0][0] < began:
-                each.on_disconnect("timeout")
+        self._time_out(before=began)
         return replace(self.sample(tally, seconds), client_cpu=used / seconds)
 
     def sample(self, tally: Tally, seconds: float) -> Sample:
         """Return the counts of a tally as a sample."""
         return Sample(
             *("", "", "", 0),
-            requests=tally.requests,
+            **vars(tally),
             errors=tally.failures.total(),
-            failures=dict(tally.failures),
             seconds=seconds,
-            transferred=tally.transferred,
-            latency=tally.latency,
             asked=self.job.connections,
             established=self._established,
             intended=self.job.rate or None,
-            verified=None if self.job.expected is None else tally.answers,
             client="reactor",
         )
 
@@ -132,20 +122,21 @@ class Round:
 
     # Helpers.
 
-    def run_open_loop(self, seconds: float, until: Callable[[], bool] | None = None) -> None:
-        """Run an open loop for some seconds, and until a condition holds; wait for outstanding responses."""
+    def run_open_loop(self, seconds: float) -> None:
+        """Run an open loop for some seconds; wait for outstanding responses."""
         group, rate = self.group, self.job.rate
-        pace = OpenLoop(group, rate, inf if until else max(1, round(rate * seconds)))
+        pace = OpenLoop(group, rate, max(1, round(rate * seconds)))
         group.start(pace.on_free, self.requesters)
         group.run_for(seconds)
-        if until:
-            group.run(until, UNTIL_TIMEOUT)
-            pace.end()
         group.run(lambda: pace.done, ANSWER_TIMEOUT)
         pace.stop()
         group.pace = send_nothing
+        self._time_out()
+
+    def _time_out(self, before: float = inf) -> None:
+        """Count the requests that were due before a time and have no response as lost."""
         for each in self.requesters:
-            if each.pending:
+            if each.pending and each.pending[0] < before:
                 each.on_disconnect("timeout")
 
     def _ask_once(self, requesters: Sequence[Requester]) -> int:

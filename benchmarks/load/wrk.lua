@@ -1,4 +1,4 @@
--- Requests for wrk, and its result as lines of text. Arguments: the directory with the requests, their number,
+-- Requests for wrk, and its result as JSON, in the last line. Arguments: the directory with the requests, their number,
 -- the placeholder of a number, the first number, and its digits.
 --
 -- Requests are read from files and split at the placeholder. A constant request is given to wrk once, which is
@@ -34,11 +34,11 @@ function init(arguments)
 end
 
 function done(summary, latency)
-   print("Result of the script:")
-   print("cpu", string.format("%d", os.clock() * 1e6))
-   for name, count in pairs(summary.errors) do print(name, count) end
+   local counts, times = {string.format('"cpu": %d', os.clock() * 1e6)}, {}
+   for name, count in pairs(summary.errors) do counts[#counts + 1] = string.format('"%s": %d', name, count) end
    for _, name in ipairs({"duration", "requests", "bytes"}) do
-      print(name, string.format("%d", summary[name]))
+      counts[#counts + 1] = string.format('"%s": %d', name, summary[name])
    end
-   for index = 1, #latency do print("latency", string.format("%d %d", latency(index))) end
+   for index = 1, #latency do times[index] = string.format("[%d, %d]", latency(index)) end
+   print(string.format('{%s, "times": [%s]}', table.concat(counts, ", "), table.concat(times, ", ")))
 end

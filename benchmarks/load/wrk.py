@@ -16,6 +16,7 @@ server about as fast as wrk, rate x mean time (Little's law) is less than the nu
 """
 
 import contextlib
+import json
 import shutil
 import signal
 import subprocess
@@ -24,8 +25,10 @@ from collections.abc import Sequence
 from math import ceil
 from pathlib import Path
 
+from benchmarks.load.clients import LoadError
 from benchmarks.load.histogram import Histogram
 from benchmarks.results.samples import Sample
+from benchmarks.servers.peers import UPLOADS
 from benchmarks.servers.process import CLIENT_CORE, RunningServer, pin_to_core
 from benchmarks.servers.workloads import DIGITS, LARGE, NUMBER, Workload, fresh_numbers
 
@@ -36,11 +39,6 @@ Counts = dict[str, int]  # by name; times are in microseconds
 Times = list[tuple[int, int]]  # microseconds, and how many responses took as long
 
 SCRIPT = Path(__file__).with_name("wrk.lua")
-MARK = "Result of the script:\n"
-
-
-class WrkError(Exception):
-    """wrk could not be run, or gave no valid result; the message is one line."""
 
 
 def missing() -> str | None:
@@ -49,7 +47,7 @@ def missing() -> str | None:
 
 
 def measure(server: RunningServer, workload: Workload, connections: int, seconds: float) -> Sample:
-    """Measure one round; return the sample, without its place in the run; raise WrkError."""
+    """Measure one round; return the sample, without its place in the run; raise LoadError."""
     connections = workload.connections(connections)
     used = server.cpu()
     counts, times = run(server, workload, connections, seconds)
@@ -64,7 +62,7 @@ def measure(server: RunningServer, workload: Workload, connections: int, seconds
         errors=sum(failures.values()),
         failures=failures,
         seconds=took,
-        transferred=requests * workload.size if workload.method == "POST" else counts["bytes"],
+        transferred=requests * workload.size if workload.needs == UPLOADS else counts["bytes"],
         latency=histogram(counts, times, connections),
         server_cpu=used / took,
         client_cpu=counts["cpu"] / counts["duration"],
@@ -80,7 +78,7 @@ def answered(workload: Workload, counts: Counts) -> int:
 
     So few large files are complete at the end of a round that incomplete ones would matter.
     """
-    if workload.size >= LARGE and workload.method == "GET":
+    if workload.size >= LARGE and workload.needs != UPLOADS:
         return counts["bytes"] // workload.size if not counts["status"] else 0
     return counts["requests"] - counts["status"] - counts["timeout"]
 
@@ -94,11 +92,14 @@ def run(server: RunningServer, workload: Workload, connections: int, seconds: fl
         options = ["-t1", f"-c{connections}", f"-d{ceil(seconds) + TIMEOUT}s", f"--timeout={TIMEOUT}s"]
         arguments = [scratch, len(requests), NUMBER, fresh_numbers(), DIGITS]
         command = ["wrk", *options, "-s", str(SCRIPT), server.url, "--", *map(str, arguments)]
-        output, _, result = _run(command, seconds).partition(MARK)
+        output = _run(command, seconds)
     try:
-        return read_result(result)
+        counts = json.loads(output.splitlines()[-1])
+        if not counts["duration"]:
+            raise ValueError("duration is 0")
     except (ValueError, LookupError) as error:
-        raise WrkError(f"invalid result of wrk ({error}): {' '.join(output.split())}") from None
+        raise LoadError(f"invalid result of wrk ({error}): {' '.join(output.split())}") from None
+    return counts, counts.pop("times")
 
 
 def _run(command: Sequence[str], seconds: float) -> str:
@@ -117,32 +118,18 @@ def _run(command: Sequence[str], seconds: float) -> str:
         preexec_fn=prepare,
     )
     try:
-        for timeout in (seconds, *[0.5] * 60):
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                return process.communicate(timeout=timeout)[0]
-            process.send_signal(signal.SIGINT)  # wrk then prints its result
-        raise WrkError("timeout: wrk did not exit")
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            return process.communicate(timeout=seconds)[0]  # an error
+        process.send_signal(signal.SIGINT)  # wrk then prints its result
+        return process.communicate(timeout=2 * TIMEOUT)[0]
+    except subprocess.TimeoutExpired:
+        raise LoadError("timeout: wrk did not exit") from None
     finally:
         process.kill()
         process.communicate()
 
 
 # The result.
-
-
-def read_result(text: str) -> tuple[Counts, Times]:
-    """Parse the output of the script; raise ValueError or KeyError if it is invalid."""
-    counts: Counts = {}
-    times: Times = []
-    for line in text.splitlines():
-        name, value, *more = line.split()
-        if name == "latency":
-            times.append((int(value), int(more[0])))
-        else:
-            counts[name] = int(value)
-    if not counts["duration"]:
-        raise ValueError("duration is 0")
-    return counts, times
 
 
 def histogram(counts: Counts, times: Times, connections: int) -> Histogram:

@@ -10,12 +10,11 @@ from typing import Any
 from benchmarks.results.tables import SHOWN
 
 QUESTIONS = {name: shown.question for name, shown in SHOWN.items()}
-ALIASES = {"gzip": "compression"}
 COMPARISONS = ("throughput", "files", "compression", "watching")
 
 
 def question_module(question: str) -> Any:
-    """Return what answers a question: ``measure`` adds samples, ``estimate`` returns the seconds."""
+    """Return what answers a question: its ``measure`` adds samples to a run."""
     if question in COMPARISONS:
         return importlib.import_module("benchmarks.questions.comparisons").COMPARISONS[question]
     return importlib.import_module(f"benchmarks.questions.{question}")

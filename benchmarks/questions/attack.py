@@ -1,12 +1,8 @@
 """How long do honest requests take while the server is under attack?
 
-Each scenario starts a server, honest keep-alive clients that send requests at fixed times, and attackers:
-slow heads, slow bodies, slow readers, more connections than the connection limit, exhausted file
-descriptors, pipelined requests without reading, oversized heads and chunks, 10,000 idle connections. The
-targets: no honest client has an error or loses its connection, and their p99 is under 100 ms; an attacked but
-otherwise idle server uses less than 5 % of its core; after the attack, file descriptors and memory are back
-at their earlier values. If one is missed, the exit code is 1. Timeouts that would take minutes are shortened;
-the report lists the commands of the servers.
+Each scenario (attack/scenarios.toml) starts a server, honest keep-alive clients that send requests at fixed
+times, and attackers. If a target is missed (results/targets.toml), the exit code is 1. Timeouts that would
+take minutes are shortened; the report lists the commands of the servers.
 """
 
 from benchmarks.attack.run import run_attack
@@ -16,7 +12,6 @@ from benchmarks.results.samples import Run
 from benchmarks.runner.rounds import Config, ShowProgress
 from benchmarks.servers.process import raise_open_file_limit
 
-SECONDS, QUICK_SECONDS = 14.0, 3.0  # of a scenario, about
 ROOM = 1.2  # file descriptors per attacker
 TIMEOUT = 180.0  # seconds, for a scenario
 
@@ -37,9 +32,3 @@ def measure(config: Config, run: Run, show_progress: ShowProgress) -> None:
             peer, sample = receive(TIMEOUT)
         run.peers[peer.name] = peer
         run.samples.append(sample)
-
-
-def estimate(config: Config) -> float:
-    """Return the estimated duration in seconds."""
-    wanted = [each for each in SCENARIOS if config.wants_workload(each.name)]
-    return len(wanted) * (QUICK_SECONDS if config.quick else SECONDS)

@@ -1,30 +1,23 @@
 """Comparisons by wrk, workload by workload: throughput, files, compression, watching.
 
-    throughput   small responses: with wrk's short request head, a browser's head, a different head each
-                 time, pipelined requests, and one request per connection
+    throughput   small responses
     files        downloads and uploads; each server has its own directory on an in-memory file system, if
                  there is one (/dev/shm), so that servers are compared and not disks. All servers store an
-                 upload in a temporary file and rename it. 100 MiB are downloaded on eight connections; their
-                 rate is the bytes received / the file's size
-    compression  GET /echo/{text} with Accept-Encoding: gzip, level 6: the same text or a new one each time
-    watching     one small response, served with the access log, and with each observe option in addition:
-                 --explain writing to a file, --trace without a limit into /dev/null, and --inspect without
-                 an open page, which still collects metrics
+                 upload in a temporary file and rename it
+    compression  a text as the path and the response, compressed by gzip, level 6
+    watching     a small response of reactor, with the access log and each of the observe options
 
-The server runs on one core and wrk on another. What counts is the ratio within a round, not the absolute
-figures. Some responses before and after each round are compared byte by byte. Needs wrk (Debian: apt-get
-install wrk). Servers that are not installed are skipped and listed.
+For the requests see workloads.toml. Some responses before and after each round are compared byte by byte.
 """
 
-from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
 from benchmarks.load import wrk
 from benchmarks.results.samples import Run, Sample
-from benchmarks.runner.rounds import Config, Place, Question, Turn, shared_files
-from benchmarks.servers.peers import FILES, PEERS, UPLOADS, WAYS_TO_WATCH
+from benchmarks.runner.rounds import Config, Place, Question, Turn
+from benchmarks.servers.peers import FILES, WAYS_TO_WATCH
 from benchmarks.servers.verify import verify
 from benchmarks.servers.workloads import BY_QUESTION, LARGE, Workload
 
@@ -49,38 +42,29 @@ def places(question: str, config: Config, run: Run) -> list[Place]:
 
 
 def _place(workload: Workload) -> Place:
-    def warm_up(turn: Turn) -> None:
-        """Verify a server's responses, fill its caches, and verify again."""
-        verify(turn.server, workload)
-        turn.sample("wrk", workload, seconds=min(turn.config.seconds, WARM_UP))
-
     def measure(turn: Turn) -> Iterator[Sample]:
-        seconds = max(turn.config.seconds, LARGE_SECONDS * (workload.size >= LARGE))
+        """Measure; to warm up, verify the responses before, and be brief."""
+        if turn.round:
+            seconds = max(turn.config.seconds, LARGE_SECONDS * (workload.size >= LARGE))
+        else:
+            verify(turn.server, workload)
+            seconds = min(turn.config.seconds, WARM_UP)
         yield turn.sample("wrk", workload, seconds=seconds)
 
-    return Place(workload.name, measure, workload.needs, warm_up)
+    return Place(workload.name, measure, workload.needs, warms_up=True)
 
 
-def directories(config: Config, peers: Sequence[str]) -> AbstractContextManager[Path]:
-    """Create a directory per peer, with the files to download, and room for those being uploaded."""
-    workloads = select_workloads("files", config, Run())
-    room = 0
-    for each in workloads:
-        stored = len(PEERS) * len(each.targets) + config.connections if each.needs == UPLOADS else 1
-        room += each.size * stored
-
-    def write(directory: Path) -> None:
-        for workload in workloads:
-            if workload.needs == FILES:
-                (directory / Path(workload.targets[0]).name).write_bytes(workload.content)
-
-    return shared_files(room, peers, write)
+def write_files(config: Config, directory: Path) -> None:
+    """Write the files to download."""
+    for workload in select_workloads("files", config, Run()):
+        if workload.needs == FILES:
+            (directory / Path(workload.targets[0]).name).write_bytes(workload.content)
 
 
 WATCHING_PEERS = ("reactor", "reactor +log", *WAYS_TO_WATCH)
 COMPARISONS = {
     "throughput": Question("throughput", partial(places, "throughput")),
-    "files": Question("files", partial(places, "files"), directories=directories),
+    "files": Question("files", partial(places, "files"), write=write_files),
     "compression": Question("compression", partial(places, "compression")),
     "watching": Question("watching", partial(places, "watching"), WATCHING_PEERS, fixed=True),
 }

@@ -14,7 +14,7 @@ from functools import partial
 from benchmarks.load import process, wrk
 from benchmarks.questions.concurrency import USUAL_PEERS, possible
 from benchmarks.results.samples import Run, Sample
-from benchmarks.runner.rounds import Config, Place, Question, Turn, request_of
+from benchmarks.runner.rounds import Config, Place, Question, Turn
 
 SIZES = (0, 100, 1000, 10_000)
 QUICK_SIZES = (0, 100)
@@ -24,7 +24,7 @@ WARM_UP = 0.3  # seconds
 def places(config: Config, run: Run) -> list[Place]:
     """Return one place: each turn measures all sizes."""
     sizes = possible(QUICK_SIZES if config.quick else SIZES, run)
-    return [Place("idle connections", partial(measure_sizes, sizes), samples=len(sizes))]
+    return [Place("idle connections", partial(measure_sizes, sizes))]
 
 
 def measure_sizes(sizes: Sequence[int], turn: Turn) -> Iterator[Sample]:
@@ -34,15 +34,12 @@ def measure_sizes(sizes: Sequence[int], turn: Turn) -> Iterator[Sample]:
     turn.server.start()
     turn.sample(client, seconds=WARM_UP)
     for size in sizes:
-        if size:
-            with process.hold_idle(turn.server.address, size, request_of(turn.server)) as still_served:
-                sample = turn.sample(client, x=float(size))
-                lost = size - still_served()
-            failures = sample.failures | ({"idle connection lost": lost} if lost else {})
-            yield replace(sample, errors=sample.errors + lost, failures=failures)
-        else:
-            yield turn.sample(client, x=0.0)
+        with process.hold_idle(turn.server, size) as still_served:
+            sample = turn.sample(client, x=float(size))
+            lost = size - still_served()
+        failures = sample.failures | ({"idle connection lost": lost} if lost else {})
+        yield replace(sample, errors=sample.errors + lost, failures=failures)
 
 
 QUESTION = Question("idle", places, USUAL_PEERS)
-measure, estimate = QUESTION.measure, QUESTION.estimate
+measure = QUESTION.measure

@@ -8,7 +8,6 @@ generator cannot send is skipped, with a note. The server has one core, the clie
 
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from benchmarks.load import wrk
 from benchmarks.load.process import LoadError
@@ -20,45 +19,40 @@ TRIES = 3  # rounds to find the capacity, at most
 OURS_AT_MOST = 0.9  # share of our own client's closed-loop rate that an open loop may use
 
 
-@dataclass
-class Capacity:
-    """Requests per second in a closed loop."""
+Capacity = dict[str, float]  # the highest rate of each client in a closed loop, in requests per second
 
-    server: float = 0.0  # the highest rate of any client
-    client: float = 0.0  # the highest rate of our own client
 
-    def find(self, turn: Turn) -> Iterator[Sample]:
-        """Yield a sample of our own client, and one of wrk, if installed."""
-        for client in ("reactor", "wrk") if wrk.missing() is None else ("reactor",):
-            sample = turn.sample(client, name="capacity")
-            self.server = max(self.server, sample.rate)
-            if client == "reactor":
-                self.client = max(self.client, sample.rate)
-            yield sample
+def find_capacity(turn: Turn, capacity: Capacity) -> Iterator[Sample]:
+    """Yield a sample of our own client, and one of wrk, if installed."""
+    for client in ("reactor", "wrk") if wrk.missing() is None else ("reactor",):
+        sample = turn.sample(client, name="capacity")
+        capacity[client] = max(capacity.get(client, 0.0), sample.rate)
+        yield sample
 
-    def rate(self, share: float) -> float:
-        """Return a share of the capacity; raise LoadError when our client cannot send that rate."""
-        rate = share * self.server
-        if not rate:
-            raise LoadError("unknown capacity")
-        if rate > OURS_AT_MOST * self.client:
-            raise LoadError(f"rate too high for our client: {rate:,.0f} requests/s")
-        return rate
+
+def share_of(capacity: Capacity, share: float) -> float:
+    """Return a share of the highest rate; raise LoadError when our client cannot send that rate."""
+    rate = share * max(capacity.values(), default=0.0)
+    if not rate:
+        raise LoadError("unknown capacity")
+    if rate > OURS_AT_MOST * capacity["reactor"]:
+        raise LoadError(f"rate too high for our client: {rate:,.0f} requests/s")
+    return rate
 
 
 def places(config: Config, run: Run) -> list[Place]:
     """Return the place that finds the capacities, and a place per share of them."""
-    capacities: defaultdict[str, Capacity] = defaultdict(Capacity)
+    capacities: defaultdict[str, Capacity] = defaultdict(dict)
 
     def at(share: float) -> Place:
         def measure(turn: Turn) -> Iterator[Sample]:
-            yield turn.sample("reactor", rate=capacities[turn.server.name].rate(share), x=share)
+            yield turn.sample("reactor", rate=share_of(capacities[turn.server.name], share), x=share)
 
         return Place(f"{share:.0%} of capacity", measure)
 
-    find = Place("capacity", lambda turn: capacities[turn.server.name].find(turn), rounds=TRIES, samples=2)
+    find = Place("capacity", lambda turn: find_capacity(turn, capacities[turn.server.name]), rounds=TRIES)
     return [find, *map(at, SHARES)]
 
 
 QUESTION = Question("latency", places, ("reactor", "nginx", "uvicorn"))
-measure, estimate = QUESTION.measure, QUESTION.estimate
+measure = QUESTION.measure

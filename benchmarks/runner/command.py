@@ -11,10 +11,8 @@ nothing was measured; 2 usage error; 130 interrupted (Ctrl-C), with all samples 
 
 import argparse
 import sys
-import tempfile
 import traceback
 from collections.abc import Callable, Iterable, Sequence
-from datetime import datetime
 from pathlib import Path
 
 from benchmarks.attack.scenarios import SCENARIOS
@@ -28,23 +26,24 @@ from benchmarks.results.targets import ATTACKED, MISSED, evaluate
 from benchmarks.results.units import slug
 from benchmarks.runner.progress import Progress
 from benchmarks.runner.rounds import Config
-from benchmarks.servers.own import OwnServerError, at_url, by_command, checked
+from benchmarks.servers.own import at_url, by_command, checked
 from benchmarks.servers.peers import PEERS
+from benchmarks.servers.process import StartError
 from benchmarks.servers.workloads import WORKLOADS
 
 QUICK_SECONDS = 0.3  # of each round
 FAILED, USAGE_ERROR, INTERRUPTED = 1, 2, 130
 
 
-def run(questions: Iterable[str], options: argparse.Namespace, argv: Sequence[str]) -> int:
+def run(questions: Sequence[str], options: argparse.Namespace, argv: Sequence[str]) -> int:
     """Measure the questions and print the results; return the exit code."""
     try:
         config = make_config(options)
-    except OwnServerError as error:
-        print(f"benchmarks: {error}", file=sys.stderr)
+    except StartError as error:
+        print("\n  ".join([f"benchmarks: {error.reason}", *error.output]), file=sys.stderr)
         return USAGE_ERROR
     run, code = Run(environment(argv)), 0
-    progress = Progress(sys.stderr, {name: question_module(name).estimate(config) for name in questions})
+    progress = Progress(sys.stderr, questions)
     for name in questions:
         progress.begin(name)
         try:
@@ -64,10 +63,8 @@ def run(questions: Iterable[str], options: argparse.Namespace, argv: Sequence[st
             break
     if not (run.samples or run.skipped):
         chosen = ", ".join(map(slug, options.workloads))
-        print(
-            f"benchmarks: no workload of {', '.join(questions)} selected by --workloads {chosen}",
-            file=sys.stderr,
-        )
+        reason = f"no workload of {', '.join(questions)} selected by --workloads {chosen}"
+        print(f"benchmarks: {reason}", file=sys.stderr)
     return max(code, print_results(run, options.html, options.assertions))
 
 
@@ -129,7 +126,7 @@ def make_parser(description: str) -> argparse.ArgumentParser:
     parser = _parser("python -m benchmarks", description)
     parser.usage = "python -m benchmarks [QUESTION ...] [OPTION ...]"
     words = "what to measure (default: all; with --url or --command: throughput)"
-    parser.add_argument("questions", nargs="*", metavar="QUESTION", help=words)
+    parser.add_argument("questions", nargs="*", type=_name(QUESTIONS), metavar="QUESTION", help=words)
 
     add = parser.add_argument_group("servers").add_argument
     words = "measure only these servers and reactor (default: those that the question needs; with --url or"
@@ -169,7 +166,7 @@ def add_output_options(add: Callable[..., object]) -> None:
 
 
 def make_config(options: argparse.Namespace) -> Config:
-    """Return the configuration from the options; raise OwnServerError."""
+    """Return the configuration from the options; raise StartError."""
     return Config(
         rounds=options.rounds or (1 if options.quick else Config.rounds),
         seconds=options.seconds or (QUICK_SECONDS if options.quick else Config.seconds),
@@ -179,11 +176,6 @@ def make_config(options: argparse.Namespace) -> Config:
         quick=options.quick,
         own=checked(options.own),
     )
-
-
-def default_results_path() -> Path:
-    """Return the results file of a complete run without --json."""
-    return Path(tempfile.gettempdir()) / f"benchmarks-{datetime.now():%Y%m%d-%H%M%S}.json"
 
 
 def _positive(kind: Callable[[str], float]) -> Callable[[str], float]:
@@ -196,19 +188,22 @@ def _positive(kind: Callable[[str], float]) -> Callable[[str], float]:
     return number
 
 
-def _names(known: Iterable[str]) -> Callable[[str], tuple[str, ...]]:
-    """Return a parser for comma-separated names; file-4-kib also matches "file 4 KiB"."""
+def _name(known: Iterable[str]) -> Callable[[str], str]:
+    """Return a parser for a name; file-4-kib also matches "file 4 KiB"."""
     by_slug = {slug(name).lower(): name for name in known}
 
-    def names(text: str) -> tuple[str, ...]:
-        words = [slug(word).lower() for word in text.split(",")]
-        for word in words:
-            if word not in by_slug:
-                choice = ", ".join(map(slug, by_slug.values()))
-                raise argparse.ArgumentTypeError(f"unknown name: {word!r} (choose from {choice})")
-        return tuple(by_slug[word] for word in words)
+    def name(text: str) -> str:
+        if found := by_slug.get(slug(text).lower()):
+            return found
+        choice = ", ".join(map(slug, by_slug.values()))
+        raise argparse.ArgumentTypeError(f"unknown name: {text!r} (choose from {choice})")
 
-    return names
+    return name
+
+
+def _names(known: Iterable[str]) -> Callable[[str], tuple[str, ...]]:
+    """Return a parser for comma-separated names."""
+    return lambda text: tuple(map(_name(known), text.split(",")))
 
 
 def _file(text: str) -> Path:

@@ -12,8 +12,9 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from benchmarks.load import process, wrk
@@ -25,9 +26,7 @@ from benchmarks.servers.process import RunningServer, StartError, run_server
 from benchmarks.servers.verify import VerificationError, verify
 from benchmarks.servers.workloads import HOT, Workload
 
-OVERHEAD = 0.5  # seconds per sample, in addition to its duration, with a share of the warm-up
-MEMORY = Path("/dev/shm")
-FAULTS = (LoadError, StartError, wrk.WrkError, VerificationError)
+MEMORY, ROOM = Path("/dev/shm"), 1 << 30  # bytes, for the files and uploads of any question
 
 ShowProgress = Callable[[str], None]  # called with one short line about the current step
 
@@ -54,7 +53,6 @@ class Turn:
     """The turn of a server in a round."""
 
     server: RunningServer
-    question: str
     round: int
     config: Config
 
@@ -73,25 +71,14 @@ class Turn:
         The client is "wrk", with some responses compared afterwards, or "reactor", our own, which compares
         all and knows only the workload "hot", also at a fixed rate.
         """
-        server, name = self.server, name or workload.name
+        server = self.server
         connections, seconds = connections or self.config.connections, seconds or self.config.seconds
         if client == "reactor":
-            job = replace(request_of(server), connections=connections, seconds=seconds, rate=rate)
-            return self.place(process.measure(server, job), name, x)
-        sample = wrk.measure(server, workload.at(server.adapter.target), connections, seconds)
-        return self.place(replace(sample, verified=verify(server, workload)), name, x)
-
-    def place(self, sample: Sample, name: str, x: float | None = None) -> Sample:
-        """Return a sample with its place in the run: question, workload, round, point on the axis."""
-        return replace(sample, question=self.question, workload=name, round=self.round, x=x)
-
-
-def request_of(server: RunningServer) -> Job:
-    """Return a job with the request that our own load generator sends, and the expected body."""
-    adapter = server.adapter
-    if adapter.content is None or not adapter.target:
-        return Job()
-    return Job(target=adapter.target, expected=adapter.content)
+            sample = process.measure(server, Job(connections, seconds, rate))
+        else:
+            sample = wrk.measure(server, workload.at(server.adapter.target), connections, seconds)
+            sample = replace(sample, verified=verify(server, workload))
+        return replace(sample, workload=name or workload.name, x=x)
 
 
 @dataclass(frozen=True)
@@ -101,23 +88,19 @@ class Place:
     name: str  # "hot", "64 connections", ...: in the progress line and in notes
     measure: Callable[[Turn], Iterable[Sample]]
     needs: str = ECHO  # feature of the server
-    warm_up: Callable[[Turn], object] | None = None
+    warms_up: bool = False  # whether to measure in a round 0, too, without keeping the samples
     rounds: int = 1 << 30  # at most
-    samples: int = 1  # per turn
 
 
 @dataclass(frozen=True)
 class Question:
-    """What is measured at which places, of which peers.
-
-    ``directories`` creates a directory with a directory per peer, for them to serve; None: empty ones.
-    """
+    """What is measured at which places, of which peers; ``write`` writes the files that they serve."""
 
     name: str
     places: Callable[[Config, Run], Sequence[Place]]  # notes in the run what is left out
     usual: Sequence[str] = ()  # peers measured without --peers; empty: all that serve any place
     fixed: bool = False  # whether --peers does not apply
-    directories: Callable[[Config, Sequence[str]], AbstractContextManager[Path]] | None = None
+    write: Callable[[Config, Path], None] = lambda config, directory: None
 
     def peers(self, config: Config, places: Iterable[Place] = ()) -> list[Adapter]:
         """Return the peers to measure, in display order, and then the servers of the user."""
@@ -127,31 +110,22 @@ class Question:
             names = (*config.peers, "reactor")
         return [*(PEERS[name] for name in PEERS if name in names), *config.own]
 
-    def estimate(self, config: Config) -> float:
-        """Return the estimated duration in seconds."""
-        places, samples = self.places(config, Run()), 0
-        for peer in self.peers(config, places):
-            for place in places:
-                if place.needs in peer.serves and not peer.missing():
-                    samples += place.samples * min(place.rounds, config.rounds)
-        return samples * (config.seconds + OVERHEAD)
-
     def measure(self, config: Config, run: Run, show_progress: ShowProgress) -> None:
         """Add the samples of all peers at all places to the run."""
         places = self.places(config, run)
         if not places:
             return
         needs = {place.needs for place in places}
-        peers = {each.name: each for each in self.peers(config, places) if each.serves & needs}
-        others = [each for each in self.peers(config, places) if each.name not in peers]
-        run.skipped.update({f"{each.name}: {self.name}": each.why_not for each in others})
+        selected = self.peers(config, places)
+        peers = [each for each in selected if each.serves & needs]
+        run.skipped |= {f"{each.name}: {self.name}": each.why_not for each in selected if each not in peers}
         with ExitStack() as stack:
-            servers = []
-            root = stack.enter_context(self.directories(config, [*peers])) if self.directories else None
-            for adapter in peers.values():
+            names, servers = [each.name for each in peers], []
+            root = stack.enter_context(shared_files(names, partial(self.write, config)))
+            for adapter in peers:
                 show_progress(f"starting {adapter.name}")
                 try:
-                    server = stack.enter_context(run_server(adapter, root and root / adapter.name))
+                    server = stack.enter_context(run_server(adapter, root / adapter.name))
                 except StartError as error:
                     run.skipped[adapter.name] = str(error)
                 else:
@@ -168,43 +142,35 @@ class Question:
         run: Run,
         show_progress: ShowProgress,
     ) -> None:
-        before, failed, rounds = len(run.samples), set(), min(place.rounds, config.rounds)
-
-        @contextmanager
-        def turn(server: RunningServer, number: int, step: str) -> Iterator[Turn]:
-            show_progress(f"{place.name}, {step}: {server.name}")
-            try:
-                yield Turn(server, self.name, number, config)
-            except FAULTS as error:
-                failed.add(server.name)
-                run.skipped[f"{server.name}: {place.name}"] = str(error)
-                if isinstance(error, VerificationError):
-                    here = [each for each in run.samples[before:] if each.peer != server.name]
-                    run.samples[before:] = here
-
+        before, rounds = len(run.samples), min(place.rounds, config.rounds)
+        able = [each for each in servers if place.needs in each.adapter.serves]
         for server in servers:
-            if place.needs not in server.adapter.serves:
-                failed.add(server.name)
+            if server not in able:
                 run.skipped[f"{server.name}: {place.name}"] = server.adapter.why_not
-            elif place.warm_up:
-                with turn(server, 0, "warming up") as now:
-                    place.warm_up(now)
-        for number in range(rounds):
-            first = number % (len(servers) or 1)
-            for server in (*servers[first:], *servers[:first]):
-                if server.name not in failed:
-                    with turn(server, number + 1, f"round {number + 1} of {rounds}") as now:
-                        for sample in place.measure(now):
-                            run.samples.append(sample)
+        for number in range(0 if place.warms_up else 1, rounds + 1):
+            step = f"round {number} of {rounds}" if number else "warming up"
+            first = max(0, number - 1) % (len(able) or 1)
+            for server in (*able[first:], *able[:first]):
+                show_progress(f"{place.name}, {step}: {server.name}")
+                try:
+                    for sample in place.measure(Turn(server, number, config)):
+                        if number:
+                            run.samples.append(replace(sample, question=self.name, round=number))
+                except (LoadError, StartError, VerificationError) as error:
+                    able.remove(server)
+                    run.skipped[f"{server.name}: {place.name}"] = str(error)
+                    if isinstance(error, VerificationError):
+                        here = [each for each in run.samples[before:] if each.peer != server.name]
+                        run.samples[before:] = here
 
 
 @contextmanager
-def shared_files(size: int, peers: Sequence[str], write: Callable[[Path], object]) -> Iterator[Path]:
+def shared_files(peers: Sequence[str], write: Callable[[Path], object]) -> Iterator[Path]:
     """Create a directory with a directory per peer; ``write`` writes the files, hard-linked into each.
 
-    It is on an in-memory file system if one has ``size`` bytes free, for the files and for uploads.
+    It is on an in-memory file system if there is room for the files and for uploads.
     """
-    in_memory = MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > size
+    in_memory = MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > ROOM
     with tempfile.TemporaryDirectory(prefix="benchmark-", dir=MEMORY if in_memory else None) as name:
         first, *others = (Path(name) / peer for peer in peers)
         first.mkdir()

@@ -21,10 +21,6 @@ SERVES = frozenset({ECHO, PIPELINED, CLOSING})
 WHY_NOT = "only measured with small responses: the question needs the application of the benchmarks"
 
 
-class OwnServerError(Exception):
-    """A server of the user cannot be measured; after the first line, the message shows its output."""
-
-
 def at_url(url: str) -> Adapter:
     """Return the server that runs at a URL; raise ArgumentTypeError unless it is a loopback address.
 
@@ -48,26 +44,23 @@ def at_url(url: str) -> Adapter:
 def by_command(command: str) -> Adapter:
     """Return the server that a shell command starts; raise ArgumentTypeError without {port}.
 
-    >>> by_command("PORT={port} python -m http.server").name, by_command("bin/serve /x/y -p{port}").name
-    ('python -m http.server', 'serve y')
+    >>> by_command("uvicorn app:app --port {port}").name, by_command("bin/serve /x/y {port}").name
+    ('uvicorn app:app', 'serve y')
     """
     if "{port}" not in command:
         raise ArgumentTypeError(f"missing {{port}}: {command!r} (example: uvicorn app:app --port {{port}})")
-    words = re.sub(r"^((env|exec|\w+=\S*)\s+)*", "", command).split()
-    # The program, and the words before the first option and before the port.
-    first = next(i for i, word in enumerate([*words, "{port}"]) if re.search(r"{port}|^-(?!m$)", word))
-    name = " ".join(Path(word).name or word for word in words[:first]) or "command"
+    before = re.split(r"\s-(?!m\s)|\S*{port}", command)[0]  # the first option, or the port
+    name = " ".join(Path(word).name or word for word in before.split()) or "command"
     argv = ["sh", "-c", command]
     return Adapter(name, argv, serves=SERVES, why_not=WHY_NOT, target="/", cwd=Path.cwd())
 
 
 def checked(servers: Iterable[Adapter]) -> list[Adapter]:
-    """Return the servers with different names, and with their first response; raise OwnServerError."""
+    """Return the servers with different names, and with their first response; raise StartError."""
     found: list[Adapter] = []
-    for server in servers:
-        taken = {*PEERS, *(each.name for each in found)}
-        names = (server.name, *(f"{server.name} {number}" for number in range(2, len(taken) + 3)))
-        found.append(_checked(replace(server, name=next(name for name in names if name not in taken))))
+    for number, server in enumerate(servers, 1):
+        taken = server.name in {*PEERS, *(each.name for each in found)}
+        found.append(_checked(replace(server, name=f"{server.name} {number}") if taken else server))
     return found
 
 
@@ -77,7 +70,5 @@ def _checked(own: Adapter) -> Adapter:
             server.adapter = replace(own, content=first_body(server))
             verify(server, HOT)
             return server.adapter
-    except StartError as error:
-        raise OwnServerError("\n  ".join([error.reason, *error.output])) from None
     except VerificationError as error:
-        raise OwnServerError(f"{own.name}: GET {own.target}: {error}") from None
+        raise StartError(f"{own.name}: GET {own.target}: {error}") from None

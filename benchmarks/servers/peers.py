@@ -66,7 +66,7 @@ class Adapter:
                 return f"{name} is not installed (pip install '.[bench]')"
         return None
 
-    def command(self, port: int, directory: Path, scratch: Path, options: Sequence[str] = ()) -> list[str]:
+    def command(self, port: int, directory: Path, scratch: Path) -> list[str]:
         """Return the command line that serves a directory on a loopback port; write its template.
 
         ``scratch`` is an empty temporary directory for configuration files.
@@ -75,7 +75,7 @@ class Adapter:
         values = {"port": port, "directory": directory, "scratch": scratch, "user": user}
         if self.template:
             (scratch / self.template).write_text(_fill((APPS / self.template).read_text(), values))
-        return [*(_fill(word, values) for word in self.argv), *options]
+        return [_fill(word, values) for word in self.argv]
 
 
 def _fill(text: str, values: dict[str, Any]) -> str:

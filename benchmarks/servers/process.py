@@ -36,9 +36,9 @@ HOST = "127.0.0.1"
 ROOT = Path(__file__).parents[2]
 START_TIMEOUT = 20.0  # seconds, for a server to start
 STOP_TIMEOUT = 3.0  # seconds, for a server to stop before it is killed
-TRIES = 3  # each with a new port: another process may have taken the free one
 LAST_LINES = 10  # of a server's output, shown if it does not start
 _PR_SET_PDEATHSIG = 1  # prctl(2)
+_LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
 
 
 class StartError(Exception):
@@ -63,15 +63,20 @@ def raise_open_file_limit() -> int:
     return hard if hard != resource.RLIM_INFINITY else 1 << 20
 
 
-class RunningServer:
-    """A server and its processes; for ``options`` and ``open_files`` see ``run_server``."""
+def _prepare_server() -> None:
+    pin_to_core(SERVER_CORE)
+    raise_open_file_limit()
+    if _LIBC is not None:  # end it when this process is killed
+        _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
-    def __init__(
-        self, adapter: Adapter, directory: Path, scratch: Path, options: Sequence[str], open_files: int
-    ) -> None:
+
+class RunningServer:
+    """A server and its processes."""
+
+    def __init__(self, adapter: Adapter, directory: Path, scratch: Path) -> None:
         self.adapter, self.name = adapter, adapter.name
         self.directory = directory  # served by it
-        self._scratch, self._options, self._open_files = scratch, options, open_files
+        self._scratch = scratch
         self._process: psutil.Popen | None = None  # None: at a URL, or not started
         self._roots: list[psutil.Process] = []
         if adapter.address is not None:
@@ -124,19 +129,30 @@ class RunningServer:
             return
         if reason := self.adapter.missing():
             raise StartError(reason)
-        for left in reversed(range(TRIES)):
-            port = free_port()
-            command = self.adapter.command(port, self.directory, self._scratch, self._options)
-            self._set_address(HOST, port, command)
-            self._process = self._popen(command)
-            self._roots = [self._process]
-            try:
-                return self._wait_until_started(self._process)
-            except BaseException as error:
-                exited = self._process.poll() is not None
-                self.end()
-                if not (isinstance(error, StartError) and exited and left):
-                    raise
+        port = free_port()
+        command = self.adapter.command(port, self.directory, self._scratch)
+        self._set_address(HOST, port, command)
+        with (self._scratch / "output").open("wb") as output:
+            self._process = psutil.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=output if self.adapter.target else subprocess.DEVNULL,
+                stderr=output,
+                cwd=self.adapter.cwd or ROOT,
+                start_new_session=True,  # and process group, which is ended as a whole
+                preexec_fn=_prepare_server,
+            )
+        self._roots = [self._process]
+        until = time.monotonic() + START_TIMEOUT
+        while not self._responds():
+            reason = f"no response on port {port} within {START_TIMEOUT:g} seconds"
+            if (code := self._process.poll()) is not None:
+                reason = f"exit code {code}"
+            elif time.monotonic() < until:
+                time.sleep(0.02)
+                continue
+            last = [line.rstrip() for line in self.log().splitlines() if line.strip()][-LAST_LINES:]
+            raise StartError(f"{self.name} did not start: {reason}", last)
 
     def end(self) -> int:
         """Terminate the server, then kill all its processes; return the exit code of the main process.
@@ -158,41 +174,6 @@ class RunningServer:
         code, self._process, self._roots = self._process.wait(), None, []
         return int(code)
 
-    def _popen(self, command: Sequence[str]) -> "psutil.Popen":
-        """Start a process in its own group; on Linux it is terminated when this process ends."""
-        libc = ctypes.CDLL(None) if sys.platform == "linux" else None
-
-        def prepare() -> None:
-            pin_to_core(SERVER_CORE)
-            raise_open_file_limit()
-            if self._open_files:
-                resource.setrlimit(resource.RLIMIT_NOFILE, (self._open_files, self._open_files))
-            if libc is not None:
-                libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
-
-        with (self._scratch / "output").open("wb") as output:
-            return psutil.Popen(
-                command,
-                stdin=subprocess.DEVNULL,
-                stdout=output if self.adapter.target else subprocess.DEVNULL,
-                stderr=output,
-                cwd=self.adapter.cwd or ROOT,
-                start_new_session=True,
-                preexec_fn=prepare,
-            )
-
-    def _wait_until_started(self, process: "psutil.Popen") -> None:
-        until = time.monotonic() + START_TIMEOUT
-        while not self._responds():
-            reason = f"no response on port {self.port} within {START_TIMEOUT:g} seconds"
-            if (code := process.poll()) is not None:
-                reason = f"exit code {code}"
-            elif time.monotonic() < until:
-                time.sleep(0.02)
-                continue
-            last = [line.rstrip() for line in self.log().splitlines() if line.strip()][-LAST_LINES:]
-            raise StartError(f"{self.name} did not start: {reason}", last)
-
     def _responds(self) -> bool:
         """Return whether one of its own processes, and no other server, listens on the port and responds."""
         target = self.adapter.target or "/echo/abc"
@@ -207,19 +188,14 @@ class RunningServer:
 
 
 @contextmanager
-def run_server(
-    adapter: Adapter, directory: Path | None = None, options: Sequence[str] = (), open_files: int = 0
-) -> Iterator[RunningServer]:
-    """Run a server on the server's core, serving a directory (None: an empty one).
-
-    ``options`` are added to its command line; ``open_files`` is its ulimit -n, if not 0. Raises StartError.
-    """
+def run_server(adapter: Adapter, directory: Path | None = None) -> Iterator[RunningServer]:
+    """Run a server on the server's core, serving a directory (None: an empty one); raise StartError."""
     with tempfile.TemporaryDirectory(prefix="benchmark-") as scratch:
         shared = directory or Path(scratch) / "shared"
         shared.mkdir(exist_ok=True)
-        server = RunningServer(adapter, shared, Path(scratch), options, open_files)
-        server.start()
+        server = RunningServer(adapter, shared, Path(scratch))
         try:
+            server.start()
             yield server
         finally:
             server.end()

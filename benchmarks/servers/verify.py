@@ -9,7 +9,6 @@ import itertools
 import socket
 import zlib
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -26,74 +25,48 @@ class VerificationError(Exception):
     """A wrong response; the message says what is wrong, in one line."""
 
 
-class Connection:
-    """A connection that reads whole responses; it reconnects if the server has announced to close it."""
-
-    def __init__(self, address: tuple[str, int]) -> None:
-        self._address = address
-        self._connect()
-
-    def ask(self, requests: bytes, count: int = 1) -> Iterator[tuple[Head, bytes]]:
-        """Send requests; yield head and body of each response. Raises VerificationError or ResponseError."""
-        if self._file.closed:
-            self._connect()
-        reader = self._reader
-        self._socket.sendall(requests)
-        for _ in range(count):
-            while (body := reader.next_body()) is None:
-                data = self._file.read(reader.missing) if reader.missing else self._file.read1()
-                if not data:
-                    raise VerificationError("connection closed before the end of the response")
-                reader.feed(data)
-            yield reader.head, body
-        if reader.head.closes:
-            if reader.has_data or self._file.read(1):
-                raise VerificationError("unexpected data after the response")
-            self.close()
-
-    def close(self) -> None:
-        """Close the connection."""
-        self._file.close()
-        self._socket.close()
-
-    def _connect(self) -> None:
-        self._socket = socket.create_connection(self._address, TIMEOUT)
-        self._file, self._reader = self._socket.makefile("rb"), ResponseReader()
-
-
 def verify(server: RunningServer, workload: Workload) -> int:
     """Return the number of compared responses; raise VerificationError for a wrong one."""
     workload, count = workload.at(server.adapter.target), 0
     templates = list(workload.requests(f"{server.host}:{server.port}"))
     requests = 1 if workload.size >= LARGE else MAX_REQUESTS
     chosen = itertools.islice(itertools.cycle(templates[:: max(1, len(templates) // requests)]), requests)
-    with _one_line_errors(), closing(Connection(server.address)) as connection:
-        if workload.needs == UPLOADS:  # those of the load generator
-            for path in filter(Path.exists, (_stored(server, target) for target in workload.targets)):
-                _compare(path.read_bytes(), workload.content)
-                count += 1
-        for number, template in enumerate(chosen, fresh_numbers()):
-            batch = numbered(template, number)
-            target = unquote(batch.split(b" ", 2)[1].decode())
-            if workload.needs == UPLOADS:
-                _stored(server, target).unlink(missing_ok=True)
-            for head, body in connection.ask(batch, workload.depth):
-                _check(head, body, server, workload, target)
-                count += 1
+    if workload.needs == UPLOADS:  # those of the load generator
+        for path in filter(Path.exists, (_stored(server, target) for target in workload.targets)):
+            _compare(path.read_bytes(), workload.content)
+            count += 1
+    for number, template in enumerate(chosen, fresh_numbers()):
+        batch = numbered(template, number)
+        target = unquote(batch.split(b" ", 2)[1].decode())
+        if workload.needs == UPLOADS:
+            _stored(server, target).unlink(missing_ok=True)
+        for head, body in _responses(server, batch, workload.depth):
+            _check(head, body, server, workload, target)
+            count += 1
     return count
 
 
 def first_body(server: RunningServer) -> bytes:
     """Return the body of a server's response, of any status; raise VerificationError."""
     request = next(HOT.at(server.adapter.target).requests(f"{server.host}:{server.port}"))
-    with _one_line_errors(), closing(Connection(server.address)) as connection:
-        return next(connection.ask(request))[1]
+    return next(_responses(server, request))[1]
 
 
-@contextmanager
-def _one_line_errors() -> Iterator[None]:
+def _responses(server: RunningServer, requests: bytes, count: int = 1) -> Iterator[tuple[Head, bytes]]:
+    """Send requests on a new connection; yield head and decompressed body of each response."""
+    reader = ResponseReader()
     try:
-        yield
+        with socket.create_connection(server.address, TIMEOUT) as sock, sock.makefile("rb") as file:
+            sock.sendall(requests)
+            for _ in range(count):
+                while (body := reader.next_body()) is None:
+                    data = file.read(reader.missing) if reader.missing else file.read1()
+                    if not data:
+                        raise VerificationError("connection closed before the end of the response")
+                    reader.feed(data)
+                yield reader.head, gzip.decompress(body) if reader.head.coding == GZIP else body
+            if reader.has_data or (reader.head.closes and file.read(1)):
+                raise VerificationError("unexpected data after the response")
     except TimeoutError:
         raise VerificationError(f"no response within {TIMEOUT:g} seconds") from None
     except (OSError, ResponseError, zlib.error, EOFError) as error:
@@ -105,7 +78,7 @@ def _check(head: Head, body: bytes, server: RunningServer, workload: Workload, t
         raise VerificationError(f"status {head.status} (expected 2xx)")
     if workload.needs == CLOSING and not head.closes:
         raise VerificationError("missing Connection: close")
-    if head.coding != ("gzip" if workload.needs == GZIP else ""):
+    if head.coding != (GZIP if workload.needs == GZIP else ""):
         raise VerificationError(f"wrong content coding: {head.coding or 'identity'!r}")
     expected = target.removeprefix("/echo/").encode()
     if workload.needs == UPLOADS:
@@ -116,7 +89,7 @@ def _check(head: Head, body: bytes, server: RunningServer, workload: Workload, t
         expected = workload.content
     elif server.adapter.content is not None:
         expected = server.adapter.content
-    _compare(gzip.decompress(body) if head.coding else body, expected)
+    _compare(body, expected)
 
 
 def _stored(server: RunningServer, target: str) -> Path:

@@ -39,11 +39,6 @@ class Workload:
     depth: int = 1  # pipelined requests per batch
 
     @property
-    def method(self) -> str:
-        """The request method."""
-        return "POST" if self.needs == UPLOADS else "GET"
-
-    @property
     def content(self) -> bytes:
         """The content of the file."""
         return file_content(self.size)
@@ -58,10 +53,10 @@ class Workload:
 
     def requests(self, host: str) -> Iterator[bytes]:
         """Yield the request template of each target, as bytes."""
-        content = self.content if self.needs == UPLOADS else b""
+        method, content = ("POST", self.content) if self.needs == UPLOADS else ("GET", b"")
         length = (f"Content-Length: {len(content)}",) if content else ()
         for target in self.targets:
-            head = (f"{self.method} {target} HTTP/1.1", f"Host: {host}", *self.lines, *length, "", "")
+            head = (f"{method} {target} HTTP/1.1", f"Host: {host}", *self.lines, *length, "", "")
             yield ("\r\n".join(head).encode() + content) * self.depth
 
 

@@ -156,9 +156,9 @@ def allowed_origin(options: argparse.Namespace) -> str | None:
 
 
 def describe_access(options: argparse.Namespace) -> str:
-    """Return the note on permissions for the start line; empty without a directory and without a password."""
+    """Return the note for the start line on what clients may do."""
     if options.directory is None:
-        return "password required" if options.auth else ""
+        return f"no directory shared{'; password required' if options.auth else ''}"
     reading = "password required to read" if options.auth else "anyone may read"
     changing = "upload and delete" if options.allow_delete else "upload"
     if options.read_only:

@@ -21,7 +21,7 @@ from reactor.handlers.files.media_types import TYPES
 from reactor.handlers.files.store import Store
 from reactor.http11.coding import ENGINE_NAME
 from reactor.http11.message import HeaderPairs
-from reactor.logs.stderr import MessageFormatter, StderrHandler
+from reactor.logs.stderr import MessageFormatter, StderrHandler, escape_unprintable
 from reactor.server.listen import StartError
 from reactor.server.server import Server, serve
 from reactor.settings import Settings
@@ -149,7 +149,7 @@ def _serve(
         log.warning("access log disabled: stdout is closed")
     if options.directory is not None:
         store = _open_store(options, settings)
-        shared = os.path.abspath(options.directory)
+        shared = escape_unprintable(os.path.abspath(options.directory))
         if store.is_single_file:
             shared, options.read_only = f"the file {shared}", True
     try:

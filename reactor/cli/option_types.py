@@ -16,6 +16,8 @@ Group = argparse._ArgumentGroup  # argparse exports no other name for it
 
 # int() refuses to parse more than 4,300 digits; no limit has more than 18.
 _SIZE = re.compile(r"([0-9]{1,18})(?:|([kmgt])(?:i?b)?)", re.ASCII | re.IGNORECASE)
+# Empty, a URL, an address in brackets, or a host with a port.
+_NO_HOST = re.compile(r"^$|[/\[]|^[^:]*:[^:]*$")
 _SHIFTS = {"": 0, "k": 10, "m": 20, "g": 30, "t": 40}
 
 
@@ -120,9 +122,11 @@ def rate(text: str) -> float:
 
 
 def host(text: str) -> str:
-    """Return a host to listen on; an empty one, such as from an unset variable, is an error."""
-    if not text:
-        raise argparse.ArgumentTypeError(f"invalid host: {text!r} (examples: 127.0.0.1, 0.0.0.0, ::)")
+    """Return a host to listen on; a URL, a port and an empty text, as of an unset variable, are errors."""
+    if _NO_HOST.search(text):
+        raise argparse.ArgumentTypeError(
+            f"invalid host: {text!r} (examples: 127.0.0.1, 0.0.0.0, ::; --port is separate)"
+        )
     return text
 
 

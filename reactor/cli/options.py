@@ -36,6 +36,7 @@ from reactor.cli.option_types import (
 )
 from reactor.handlers.files.media_types import TYPES
 from reactor.logs.access_log import FORMATS
+from reactor.logs.stderr import escape_unprintable
 from reactor.server.server import HOST, PORT
 from reactor.settings import Settings, format_size
 
@@ -91,6 +92,7 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Print the message, and exit."""
+        message = escape_unprintable(message)
         self.exit(USAGE, f"reactor: {message}; see --help\n")
 
 

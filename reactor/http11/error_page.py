@@ -7,8 +7,7 @@
 1. The links are relative, made of dots and slashes only. So they are right behind a proxy that adds a
    prefix, and a path such as ``//evil.example/`` cannot lead to another host.
 2. The reason and the folder are escaped. The policy of the page allows nothing but its own style.
-3. A malformed request (ProtocolError) gets plain text: its headers cannot be relied on. All other errors have
-   ``Vary: Accept``, so that a cache does not send the text to browsers (RFC 9110, 12.5.5).
+3. A malformed request (ProtocolError) gets plain text: its headers cannot be relied on.
 """
 
 from html import escape
@@ -29,15 +28,16 @@ h1 { margin: 0 0 0.25rem; font-size: 1.5rem; font-weight: 600; letter-spacing: -
 p { margin: 0 0 1.75rem; color: var(--quiet); }
 nav { display: flex; flex-wrap: wrap; gap: 0.6rem; }
 a { padding: 0.3rem 0.8rem; border: 1px solid; border-radius: 6px; }
+a { max-width: 100%; box-sizing: border-box; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
 a { color: var(--accent); text-decoration: none; }
 a:hover { text-decoration: underline; text-underline-offset: 0.2em; }
 """
-VARY = ("Vary", "Accept")
 HEADERS = (
     *html_headers(content_security_policy(_STYLE)),
     ("X-Content-Type-Options", "nosniff"),
-    VARY,
 )
+# For both formats: otherwise a cache could send the text of an error to browsers.
+_VARY = ("Vary", "Accept")
 
 
 def error_response(request: Request, error: HTTPError) -> Response:
@@ -45,8 +45,8 @@ def error_response(request: Request, error: HTTPError) -> Response:
     if isinstance(error, ProtocolError):
         return Response.error(error.status, error.reason, error.headers)
     if not prefers_html(request.headers.get("accept")):
-        return Response.error(error.status, error.reason, (VARY, *error.headers))
-    return Response(error.status, _page(request, error).encode(), (*HEADERS, *error.headers))
+        return Response.error(error.status, error.reason, (_VARY, *error.headers))
+    return Response(error.status, _page(request, error).encode(), (*HEADERS, _VARY, *error.headers))
 
 
 def _page(request: Request, error: HTTPError) -> str:

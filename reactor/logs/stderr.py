@@ -15,6 +15,17 @@ if TYPE_CHECKING:
     from threading import ExceptHookArgs
 
 
+def escape_unprintable(text: str) -> str:
+    r"""Escape what is not printable: a terminal would obey an escape sequence, as in the name of a file.
+
+    >>> print(escape_unprintable(chr(27) + "[31m"))
+    \x1b[31m
+    """
+    if text.isprintable():
+        return text
+    return "".join(each if each.isprintable() else repr(each)[1:-1] for each in text)
+
+
 class MessageFormatter(logging.Formatter):
     """Formats messages as ``reactor: MESSAGE``; the severity precedes warnings and errors."""
 
@@ -45,11 +56,11 @@ class StderrHandler(logging.Handler):
         self.write(text)
 
     def write(self, text: str) -> None:
-        """Write a message, preceded by the number of dropped ones, if any. Never block or raise."""
+        """Write a message of one or more lines, and how many were dropped, if any. Never block or raise."""
         writer = self._writer_of(sys.stderr)
         if writer is None:
             return
-        entries = [f"{text}\n"]
+        entries = ["".join(f"{escape_unprintable(line)}\n" for line in text.split("\n"))]
         if self._dropped:
             entries.insert(0, f"reactor: dropped {self._dropped} messages ({self._reason})\n")
         dropped = writer.write(entries)

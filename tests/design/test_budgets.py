@@ -25,7 +25,6 @@ def test_tests_have_at_most_three_times_the_lines_of_the_product() -> None:
     assert lines_in("tests") <= 3 * lines_in("reactor", "handlers")
 
 
-@pytest.mark.xfail(strict=True, reason="part 3: one load generator with one path for data")
 def test_benchmarks_have_at_most_5000_lines() -> None:
     assert lines_in("benchmarks") <= 5_000
 

@@ -4,17 +4,14 @@ import sys
 
 from aiohttp import web
 
-from benchmarks.servers.apps.shared import DIRECTORY, PIECE, compressed, store
+from benchmarks.servers.apps.shared import DIRECTORY, PIECE, echo, store
 
 
-async def echo(request: web.Request) -> web.Response:
+async def text(request: web.Request) -> web.Response:
     """Return the text."""
-    text = request.match_info["text"].encode()
-    fields = {"Content-Type": "text/plain", "Vary": "Accept-Encoding"}
-    if "gzip" in request.headers.get("Accept-Encoding", ""):
-        text = compressed(text)
-        fields["Content-Encoding"] = "gzip"
-    return web.Response(body=text, headers=fields)
+    accepted = request.headers.get("Accept-Encoding", "")
+    body, fields = echo(request.match_info["text"].encode(), accepted)
+    return web.Response(body=body, headers=fields)
 
 
 async def upload(request: web.Request) -> web.Response:
@@ -25,7 +22,7 @@ async def upload(request: web.Request) -> web.Response:
 
 if __name__ == "__main__":
     app = web.Application(client_max_size=1 << 30)
-    app.router.add_get("/echo/{text}", echo)
+    app.router.add_get("/echo/{text}", text)
     app.router.add_post("/files/{name}", upload)
     app.router.add_static("/files/", DIRECTORY)
     port = int(sys.argv[1])

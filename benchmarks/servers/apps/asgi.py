@@ -5,7 +5,7 @@ from typing import Any
 
 from starlette.staticfiles import StaticFiles
 
-from benchmarks.servers.apps.shared import DIRECTORY, compressed, store
+from benchmarks.servers.apps.shared import DIRECTORY, echo, store
 
 Message = MutableMapping[str, Any]
 Send = Callable[[Message], Awaitable[None]]
@@ -21,7 +21,7 @@ async def application(scope: Message, receive: Callable[[], Awaitable[Message]],
     if path.startswith("/echo/"):
         text, fields = path[6:].encode(), TEXT
         if any(name == b"accept-encoding" and b"gzip" in value for name, value in scope["headers"]):
-            text, fields = compressed(text), GZIP
+            text, fields = echo(text, "gzip")[0], GZIP
         await respond(send, 200, text, fields)
     elif scope["method"] == "POST":
         pieces, more = [], True

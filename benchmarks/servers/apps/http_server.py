@@ -3,7 +3,7 @@
 import sys
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 
-from benchmarks.servers.apps.shared import DIRECTORY, compressed, pieces, store
+from benchmarks.servers.apps.shared import DIRECTORY, echo, pieces, store
 
 
 class Handler(SimpleHTTPRequestHandler):
@@ -19,22 +19,18 @@ class Handler(SimpleHTTPRequestHandler):
             self.directory, self.path = str(DIRECTORY), self.path.removeprefix("/files")
             super().do_GET()
             return
-        text, fields = self.path[6:].encode(), {"Content-Type": "text/plain", "Vary": "Accept-Encoding"}
-        if "gzip" in self.headers.get("Accept-Encoding", ""):
-            text, fields["Content-Encoding"] = compressed(text), "gzip"
-        if self.close_connection:
-            fields["Connection"] = "close"
-        self.respond(200, fields, text)
+        self.respond(200, *echo(self.path[6:].encode(), self.headers.get("Accept-Encoding", "")))
 
     def do_POST(self) -> None:
         """Store a file."""
         size = int(self.headers["Content-Length"])
-        self.respond(store(self.path, pieces(self.rfile.read, size), size), {}, b"")
+        self.respond(store(self.path, pieces(self.rfile.read, size), size), b"", [])
 
-    def respond(self, status: int, fields: dict[str, str], content: bytes) -> None:
+    def respond(self, status: int, content: bytes, fields: list[tuple[str, str]]) -> None:
         """Send a response."""
         self.send_response(status)
-        for name, value in {**fields, "Content-Length": str(len(content))}.items():
+        closing = [("Connection", "close")] * self.close_connection
+        for name, value in (*fields, *closing, ("Content-Length", str(len(content)))):
             self.send_header(name, value)
         self.end_headers()
         self.wfile.write(content)

@@ -8,11 +8,13 @@ from pathlib import Path
 
 DIRECTORY = Path(os.environ.get("BENCHMARK_DIRECTORY", "."))
 PIECE = 1 << 16
+TEXT = [("Content-Type", "text/plain"), ("Vary", "Accept-Encoding")]
+GZIP = [*TEXT, ("Content-Encoding", "gzip")]
 
 
-def compressed(text: bytes) -> bytes:
-    """Compress with gzip, by the standard library, at the level of all servers."""
-    return gzip.compress(text, 6)
+def echo(text: bytes, accept_encoding: str) -> tuple[bytes, list[tuple[str, str]]]:
+    """Return a text, compressed if accepted (gzip, at the level of all servers), and its header fields."""
+    return (gzip.compress(text, 6), GZIP) if "gzip" in accept_encoding else (text, TEXT)
 
 
 def path_of(name: str) -> Path:

@@ -6,7 +6,7 @@ import sys
 
 from tornado.web import Application, RequestHandler, StaticFileHandler
 
-from benchmarks.servers.apps.shared import DIRECTORY, compressed, store
+from benchmarks.servers.apps.shared import DIRECTORY, echo, store
 
 
 class Echo(RequestHandler):
@@ -14,12 +14,9 @@ class Echo(RequestHandler):
 
     def get(self, text: str) -> None:
         """Return the text; Tornado itself does not compress bodies below 1,024 bytes."""
-        content = text.encode()
-        self.set_header("Content-Type", "text/plain")
-        self.set_header("Vary", "Accept-Encoding")
-        if "gzip" in self.request.headers.get("Accept-Encoding", ""):
-            content = compressed(content)
-            self.set_header("Content-Encoding", "gzip")
+        content, fields = echo(text.encode(), self.request.headers.get("Accept-Encoding", ""))
+        for name, value in fields:
+            self.set_header(name, value)
         self.write(content)
 
 

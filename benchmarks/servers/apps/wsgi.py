@@ -7,10 +7,8 @@ import sys
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from benchmarks.servers.apps.shared import PIECE, compressed, path_of, pieces, store
+from benchmarks.servers.apps.shared import PIECE, echo, path_of, pieces, store
 
-TEXT = [("Content-Type", "text/plain"), ("Vary", "Accept-Encoding")]
-GZIP = [*TEXT, ("Content-Encoding", "gzip")]
 BINARY = ("Content-Type", "application/octet-stream")
 
 
@@ -18,9 +16,7 @@ def application(environ: dict[str, Any], start: Callable[..., object]) -> Iterab
     """Return a text; send a file, with wsgi.file_wrapper if the server has it; store a file."""
     path = environ["PATH_INFO"]
     if path.startswith("/echo/"):
-        text, fields = path[6:].encode("latin-1"), TEXT
-        if "gzip" in environ.get("HTTP_ACCEPT_ENCODING", ""):
-            text, fields = compressed(text), GZIP
+        text, fields = echo(path[6:].encode("latin-1"), environ.get("HTTP_ACCEPT_ENCODING", ""))
         start("200 OK", [*fields, ("Content-Length", str(len(text)))])
         return [text]
     if environ["REQUEST_METHOD"] == "POST":

@@ -313,7 +313,7 @@ def test_the_start_line_describes_sharing_and_safety(tmp_path: Path, options: li
 @pytest.mark.parametrize(("options", "said"), [([], ""), (["--auth", PAIR], "; password required")])
 def test_the_start_line_without_files(options: list[str], said: str) -> None:
     with CommandServer(*options) as server:
-        assert server.start_line == f"reactor: serving on {server.url}/ ({HERE}{said})"
+        assert server.start_line == f"reactor: serving on {server.url}/ ({HERE}; no directory shared{said})"
 
 
 @pytest.mark.parametrize(

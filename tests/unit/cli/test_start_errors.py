@@ -150,6 +150,11 @@ def test_an_invalid_port(port: str) -> None:
     assert_refuses(USAGE, f"--port={port}", saying="--port")
 
 
+def test_an_error_escapes_an_argument_that_controls_the_terminal(tmp_path: Path) -> None:
+    assert_refuses(USAGE, str(tmp_path), "a\x1b[31m\nb", saying=r"a\x1b[31m\nb")
+    assert_refuses(NOT_STARTED, "--host", "a\x1b", saying=r"a\x1b")
+
+
 @pytest.mark.parametrize("option", ["--unknown", "--Port=1", "-x", "--directory", "--read-only=1", "a b"])
 def test_an_unknown_option(option: str) -> None:
     assert_refuses(USAGE, *option.split())
@@ -229,7 +234,8 @@ def test_help_does_not_start_a_server(arguments: tuple[str, ...]) -> None:
 @pytest.mark.system
 def test_port_0_prints_the_real_port() -> None:
     with ServerProcess() as server:
-        assert server.start_line == f"reactor: serving on http://127.0.0.1:{server.port}/ (this machine only)"
+        details = "(this machine only; no directory shared)"
+        assert server.start_line == f"reactor: serving on http://127.0.0.1:{server.port}/ {details}"
         assert server.port != 0
         assert server.get("/").status == 200
 
@@ -239,6 +245,16 @@ def test_the_start_line_names_the_directory(tmp_path: Path) -> None:
         assert server.start_line.startswith(
             f"reactor: serving {tmp_path} on {server.url}/ (this machine only; "
         )
+
+
+@pytest.mark.parametrize("is_file", [False, True], ids=["directory", "file"])
+def test_the_start_line_escapes_a_path_that_controls_the_terminal(tmp_path: Path, is_file: bool) -> None:
+    path = tmp_path / "a\x1b]0;b\x07\nreactor: c\x9b\u202e"
+    path.touch() if is_file else path.mkdir()
+    with CommandServer(str(path)) as server:
+        shown = rf"{tmp_path}/a\x1b]0;b\x07\nreactor: c\x9b\u202e on http://"
+        assert shown in server.start_line
+        assert server.start_line.isprintable()
 
 
 @pytest.mark.parametrize("source", ["argument", "-d", "environment", "configuration file"])

@@ -119,6 +119,11 @@ def test_dropped_messages_are_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     pipe.stream.close()
 
 
+def test_messages_do_not_control_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    StderrHandler().write("reactor: \x1b]0;a\x07 \x9b31m \u202e é\nsecond line")
+    assert capsys.readouterr().err == "reactor: \\x1b]0;a\\x07 \\x9b31m \\u202e é\nsecond line\n"
+
+
 def test_warnings_and_errors_begin_with_their_severity() -> None:
     levels = (logging.DEBUG, logging.INFO, logging.WARNING, logging.ERROR)
     names = [logging.getLevelName(level) for level in levels]

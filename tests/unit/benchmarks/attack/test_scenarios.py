@@ -18,7 +18,7 @@ import pytest
 pytest.importorskip("psutil", reason="needs psutil (extra: test)")
 
 from benchmarks.attack import run
-from benchmarks.attack.attackers import Attacker, Plan, Siege
+from benchmarks.attack.attackers import Attackers, Plan
 from benchmarks.attack.run import AttackRun, faults
 from benchmarks.attack.scenarios import SCENARIOS, Scale, Scenario
 from benchmarks.load.clients import ClientGroup
@@ -29,6 +29,7 @@ from benchmarks.results.statistics import figures
 from benchmarks.results.targets import MISSED, PASS, evaluate
 from benchmarks.runner.command import print_results
 from benchmarks.runner.rounds import Config
+from reactor.loop import Reactor
 
 TINY = Scale(share=0.02, honest=4, interval=0.005, attack=0, timeout=0.2, haste=0.05)
 
@@ -72,7 +73,7 @@ def test_the_server_survives_and_serves_honest_clients(name: str) -> None:
 def test_faults_of_a_scenario_are_errors_of_its_sample(
     scenario: Scenario, failure: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("benchmarks.load.round.UNTIL_TIMEOUT", 0.05)
+    monkeypatch.setattr("benchmarks.attack.run.MAX_WAIT", 0.05)
     sample = run_attack(scenario, TINY)
     assert sample.failures[failure] > 0
     assert sample.errors == sum(sample.failures.values())
@@ -112,14 +113,15 @@ def test_faults_are_counted_by_kind(change: dict[str, Any], fault: dict[str, int
 
 def test_an_attacker_reconnects_after_a_refusal() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        group, siege = ClientGroup(listener.getsockname(), b""), Siege()
-        attacker = Attacker(group, siege, [Plan()], 0, 0.0)
+        group = ClientGroup(listener.getsockname(), b"", b"", Reactor())
+        attackers = Attackers(group, [Plan()], 1, 0.0)
+        (attacker,) = attackers.clients
         attacker.connect_later(0)
-        assert group.run(lambda: siege.events["connected"] == 1, 20)
+        assert group.run(lambda: attackers.events["connected"] == 1, 20)
         connection, _ = listener.accept()
         with connection:
             connection.send(b"HTTP/1.1 503 Service Unavailable\r\n\r\n")
-            assert group.run(lambda: siege.events["connected"] == 2, 20)
+            assert group.run(lambda: attackers.events["connected"] == 2, 20)
         attacker.disconnect()
         group.reactor.close()
 

@@ -24,11 +24,8 @@ def server() -> Iterator[RunningServer]:
 
 
 def test_a_sample_contains_what_was_measured(server: RunningServer) -> None:
-    sample = Turn(server, "question", 3, Config(seconds=0.1)).sample(
-        "reactor", connections=8, name="workload", x=8.0
-    )
-    assert (sample.question, sample.workload, sample.peer) == ("question", "workload", "reactor")
-    assert (sample.round, sample.x, sample.client) == (3, 8.0, "reactor")
+    sample = Turn(server, 3, Config(seconds=0.1)).sample("reactor", connections=8, name="workload", x=8.0)
+    assert (sample.workload, sample.peer, sample.x, sample.client) == ("workload", "reactor", 8.0, "reactor")
     assert (sample.errors, sample.asked, sample.established) == (0, 8, 8)
     assert sample.requests == sample.verified == sample.latency.count > 0
     assert sample.intended is None
@@ -38,17 +35,17 @@ def test_a_sample_contains_what_was_measured(server: RunningServer) -> None:
 
 
 def test_a_sample_of_an_open_loop_contains_its_rate(server: RunningServer) -> None:
-    sample = process.measure(server, Job(8, 0.2, 500, target="/echo/x", expected=None))
-    assert (sample.intended, sample.requests, sample.verified) == (500, 100, None)
+    sample = process.measure(server, Job(8, 0.2, 500))
+    assert (sample.intended, sample.requests, sample.verified) == (500, 100, 100)
 
 
 def test_idle_connections_are_held_and_counted_at_the_end(server: RunningServer) -> None:
-    with process.hold_idle(server.address, 50) as still_served:
+    with process.hold_idle(server, 50) as still_served:
         assert still_served() == 50
 
 
 def test_idle_connections_of_a_stopped_server_are_not_kept() -> None:
-    with run_server(PEERS["bare loop"]) as started, process.hold_idle(started.address, 5) as still_served:
+    with run_server(PEERS["bare loop"]) as started, process.hold_idle(started, 5) as still_served:
         started.end()
         assert still_served() == 0
 

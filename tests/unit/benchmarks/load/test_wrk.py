@@ -15,26 +15,15 @@ import pytest
 pytest.importorskip("psutil", reason="needs psutil (extra: test)")
 
 from benchmarks.load import wrk
-from benchmarks.load.wrk import WrkError, answered, histogram, read_result, uncorrected
+from benchmarks.load.clients import LoadError
+from benchmarks.load.wrk import answered, histogram, uncorrected
 from benchmarks.servers import workloads
-from benchmarks.servers.peers import ECHO, PEERS
+from benchmarks.servers.peers import ECHO, PEERS, UPLOADS
 from benchmarks.servers.process import RunningServer, run_server
 from benchmarks.servers.workloads import WORKLOADS, Workload, numbered
 
 needs_wrk = pytest.mark.skipif(wrk.missing() is not None, reason=str(wrk.missing()))
 SECONDS = 0.2
-RESULT = """cpu 500000
-duration 2000000
-requests 10
-bytes 1000
-connect 1
-read 2
-write 3
-status 4
-timeout 5
-latency 100 9
-latency 250 1
-"""
 
 
 def corrected(times: Counter[int], mean: int) -> Counter[int]:
@@ -72,18 +61,6 @@ def test_the_correction_of_wrk_adds_times() -> None:
 def test_times_without_the_correction_are_an_error() -> None:
     with pytest.raises(ValueError, match="missing correction: 80 us"):
         uncorrected([(10, 90), (100, 1)], 20)
-
-
-def test_a_result_of_wrk_is_parsed() -> None:
-    counts, times = read_result(RESULT)
-    assert (counts["cpu"], counts["duration"], counts["timeout"]) == (500_000, 2_000_000, 5)
-    assert times == [(100, 9), (250, 1)]
-
-
-@pytest.mark.parametrize("text", ["", "nonsense", "duration 0\n", RESULT.replace("100 9", "100")])
-def test_an_invalid_result_of_wrk_is_an_error(text: str) -> None:
-    with pytest.raises((ValueError, KeyError, IndexError)):
-        read_result(text)
 
 
 def test_few_requests_were_not_corrected() -> None:
@@ -129,7 +106,7 @@ def test_wrk_sends_each_kind_of_request(name: str) -> None:
     assert sample.requests > 0
     assert sample.errors == 0
     assert sample.latency.count <= sample.requests <= workload.depth * (sample.latency.count + 4)
-    if workload.method == "POST":
+    if workload.needs == UPLOADS:
         assert sample.transferred == sample.requests * workload.size
 
 
@@ -154,7 +131,7 @@ def test_wrk_without_a_server_is_an_error() -> None:
     listener = socket.create_server(("127.0.0.1", 0))
     server = stand_in(listener)
     listener.close()
-    with pytest.raises(WrkError, match="unable to connect"):
+    with pytest.raises(LoadError, match="unable to connect"):
         wrk.measure(server, WORKLOADS["hot"], 2, SECONDS)
 
 

@@ -77,5 +77,5 @@ def test_the_clients_take_turns_in_measuring_first(monkeypatch: pytest.MonkeyPat
 
     monkeypatch.setattr(Turn, "sample", sample)
     for number in (1, 2):
-        concurrency.agreement(Turn(cast(RunningServer, None), "concurrency", number, QUICK))
+        concurrency.agreement(Turn(cast(RunningServer, None), number, QUICK))
     assert taken == ["wrk", "reactor", "reactor", "wrk"]

@@ -10,7 +10,7 @@ pytest.importorskip("psutil", reason="needs psutil (extra: test)")
 from benchmarks.load import process
 from benchmarks.load.round import Job
 from benchmarks.questions import fairness
-from benchmarks.questions.fairness import forget, jobs
+from benchmarks.questions.fairness import jobs
 from benchmarks.results.samples import Run, Sample
 from benchmarks.runner.rounds import Config
 from benchmarks.servers.peers import PEERS, UPLOADS
@@ -34,18 +34,10 @@ def test_all_situations_have_the_same_small_requests() -> None:
     assert {(job.connections, job.rate, job.seconds) for job in jobs(2, 9, 9).values()} == {(8, 500.0, 2)}
 
 
-def test_the_large_file_is_in_all_directories_and_takes_no_space() -> None:
-    with fairness.directories(QUICK, ["a", "b"]) as root:
-        files = [(root / name / fairness.NAME).stat() for name in ("a", "b")]
-    assert [each.st_size for each in files] == [16 << 20] * 2
-    assert [each.st_blocks for each in files] == [0, 0]
-
-
-def test_what_was_uploaded_is_removed_and_nothing_else(tmp_path: Path) -> None:
-    for name in ("upload-0", "upload-3", "large"):
-        (tmp_path / name).touch()
-    forget(tmp_path)
-    assert [path.name for path in tmp_path.iterdir()] == ["large"]
+def test_the_large_file_takes_no_space(tmp_path: Path) -> None:
+    fairness.write_large(QUICK, tmp_path)
+    large = (tmp_path / fairness.NAME).stat()
+    assert (large.st_size, large.st_blocks) == (16 << 20, 0)
 
 
 def test_small_requests_are_measured_in_all_situations() -> None:

@@ -14,6 +14,7 @@ from benchmarks.load.process import LoadError
 from benchmarks.questions import idle
 from benchmarks.results.samples import Run, Sample
 from benchmarks.runner.rounds import Config, Turn
+from benchmarks.servers.process import RunningServer
 
 QUICK = Config(1, 0.3, quick=True, peers=("reactor",))
 
@@ -54,8 +55,8 @@ def test_each_size_is_measured_in_order(without_wrk: bool, monkeypatch: pytest.M
 
 def test_idle_connections_that_were_lost_are_errors(monkeypatch: pytest.MonkeyPatch) -> None:
     @contextmanager
-    def hold_idle(address: tuple[str, int], connections: int, _: object) -> Iterator[Callable[[], int]]:
-        yield lambda: connections - 3
+    def hold_idle(server: RunningServer, connections: int) -> Iterator[Callable[[], int]]:
+        yield lambda: max(0, connections - 3)
 
     monkeypatch.setattr(process, "hold_idle", hold_idle)
     run = Run()
@@ -67,8 +68,12 @@ def test_idle_connections_that_were_lost_are_errors(monkeypatch: pytest.MonkeyPa
 
 
 def test_a_server_that_cannot_hold_them_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    def hold_idle(address: tuple[str, int], connections: int, _: object) -> object:
-        raise LoadError("no result")
+    original = process.hold_idle
+
+    def hold_idle(server: RunningServer, connections: int) -> object:
+        if connections:
+            raise LoadError("no result")
+        return original(server, connections)
 
     monkeypatch.setattr(process, "hold_idle", hold_idle)
     run = Run()

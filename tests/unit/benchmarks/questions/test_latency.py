@@ -10,7 +10,7 @@ pytest.importorskip("psutil", reason="needs psutil (extra: test)")
 from benchmarks.load import process, wrk
 from benchmarks.load.process import LoadError
 from benchmarks.questions import latency
-from benchmarks.questions.latency import Capacity
+from benchmarks.questions.latency import Capacity, find_capacity, share_of
 from benchmarks.results.samples import Run, Sample
 from benchmarks.runner.rounds import Config, Turn
 from benchmarks.servers.process import RunningServer
@@ -30,25 +30,25 @@ def test_the_capacity_is_the_highest_rate_of_any_client(monkeypatch: pytest.Monk
         return Sample("latency", name, "reactor", 1, requests=next(rates), seconds=1, client=client)
 
     monkeypatch.setattr(Turn, "sample", sample)
-    capacity = Capacity()
-    turn = Turn(cast(RunningServer, None), "latency", 1, QUICK)
-    assert len([*capacity.find(turn), *capacity.find(turn)]) == 4
-    assert (capacity.server, capacity.client) == (150, 120)
+    capacity: Capacity = {}
+    turn = Turn(cast(RunningServer, None), 1, QUICK)
+    assert len([*find_capacity(turn, capacity), *find_capacity(turn, capacity)]) == 4
+    assert capacity == {"reactor": 120, "wrk": 150}
 
 
 @pytest.mark.parametrize(
     ("capacity", "share", "result"),
     [
-        (Capacity(1000, 900), 0.7, "700"),
-        (Capacity(1000, 900), 0.9, "rate too high for our client: 900 requests/s"),
-        (Capacity(), 0.5, "unknown capacity"),
+        ({"wrk": 1000, "reactor": 900}, 0.7, "700"),
+        ({"wrk": 1000, "reactor": 900}, 0.9, "rate too high for our client: 900 requests/s"),
+        ({}, 0.5, "unknown capacity"),
     ],
 )
 def test_a_rate_is_a_share_of_the_capacity_if_our_client_can_send_it(
     capacity: Capacity, share: float, result: str
 ) -> None:
     try:
-        rate = f"{capacity.rate(share):.0f}"
+        rate = f"{share_of(capacity, share):.0f}"
     except LoadError as error:
         rate = str(error)
     assert rate == result

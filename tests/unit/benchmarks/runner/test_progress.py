@@ -1,4 +1,4 @@
-"""Progress of a run, and the time left, with a fake clock."""
+"""Progress of a run, with a fake clock."""
 
 import io
 
@@ -25,7 +25,7 @@ class Terminal(io.StringIO):
 
 
 def progress(out: io.StringIO, clock: Clock) -> Progress:
-    return Progress(out, {"a": 60, "b": 120}, clock)
+    return Progress(out, ["a", "b"], clock)
 
 
 def test_a_terminal_has_one_line_that_is_rewritten(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -36,7 +36,7 @@ def test_a_terminal_has_one_line_that_is_rewritten(monkeypatch: pytest.MonkeyPat
     clock.now += 30
     shown.show("round 1")
     assert "\n" not in out.getvalue()
-    assert out.getvalue().split(START)[-1] == "[2/2 b] round 1; 30 s, about 1 min left"
+    assert out.getvalue().split(START)[-1] == "[2/2 b] round 1; 30 s"
     shown.end()
     assert out.getvalue().endswith(START)
 
@@ -61,15 +61,3 @@ def test_a_file_gets_a_line_every_few_seconds() -> None:
         "[1/2 a] starting",
         "[1/2 a] late enough",
     ]
-
-
-def test_the_time_left_is_corrected_by_the_previous_questions() -> None:
-    clock = Clock()
-    shown = progress(io.StringIO(), clock)
-    shown.begin("a")
-    assert shown.left() == 180
-    clock.now += 180  # three times the estimate
-    assert shown.left() == 120  # nothing is left of this question
-    shown.end()
-    shown.begin("b")
-    assert shown.left() == 240

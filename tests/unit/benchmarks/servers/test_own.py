@@ -18,11 +18,11 @@ import psutil
 from benchmarks.load import process as load_process
 from benchmarks.load import wrk
 from benchmarks.results.samples import Run
-from benchmarks.runner.rounds import Config, Turn, request_of
+from benchmarks.runner.rounds import Config, Turn
 from benchmarks.servers import process
-from benchmarks.servers.own import OwnServerError, at_url, by_command, checked
+from benchmarks.servers.own import at_url, by_command, checked
 from benchmarks.servers.peers import PEERS
-from benchmarks.servers.process import run_server
+from benchmarks.servers.process import StartError, run_server
 from benchmarks.servers.verify import verify
 from benchmarks.servers.workloads import BY_QUESTION, WORKLOADS
 
@@ -112,7 +112,7 @@ def test_other_urls_are_errors_with_the_value_and_an_example(url: str, reason: s
     [
         ("uvicorn app:app --port {port}", "uvicorn app:app"),
         ("python -m http.server {port}", "python -m http.server"),
-        ("env A=1 PORT={port} /usr/bin/node server.js", "node server.js"),
+        ("env A=1 /usr/bin/node server.js {port}", "env A=1 node server.js"),
         ("gunicorn -b 127.0.0.1:{port} app:app", "gunicorn"),
         ("cd /a/x && exec serve {port}", "cd x && exec serve"),
         ("$SERVER{port}", "command"),
@@ -143,7 +143,7 @@ def test_the_expected_body_is_that_of_the_first_response(chunked: bool, version:
         with run_server(own) as server:
             assert verify(server, WORKLOADS["varied"]) == 4
             assert verify(server, WORKLOADS["new connection"]) == 4
-            turn = Turn(server, "latency", 1, Config(seconds=0.1, connections=2))
+            turn = Turn(server, 1, Config(seconds=0.1, connections=2))
             sample = turn.sample("reactor")
             assert sample.requests == sample.verified
             assert not sample.errors
@@ -152,7 +152,7 @@ def test_the_expected_body_is_that_of_the_first_response(chunked: bool, version:
                 assert sample.requests
                 assert not sample.errors
             if version == "HTTP/1.1":
-                with load_process.hold_idle(server.address, 3, request_of(server)) as still_served:
+                with load_process.hold_idle(server, 3) as still_served:
                     assert still_served() == 3
 
 
@@ -166,7 +166,7 @@ def test_the_expected_body_is_that_of_the_first_response(chunked: bool, version:
     ],
 )
 def test_other_first_responses_are_errors_in_one_line(answer: Answer, reason: str) -> None:
-    with serving(answer) as url, pytest.raises(OwnServerError) as caught:
+    with serving(answer) as url, pytest.raises(StartError) as caught:
         checked([at_url(url)])
     assert str(caught.value).startswith("localhost:")
     assert str(caught.value).endswith(f": GET /items?id=7: {reason}")
@@ -191,7 +191,7 @@ def test_processor_and_memory_are_unknown_if_a_process_cannot_be_seen(
         monkeypatch.setattr(psutil, "net_connections", lambda kind: connections)
         with run_server(checked([at_url(url)])[0]) as server:
             assert all(map(math.isnan, (server.cpu(), server.resident())))
-            sample = Turn(server, "latency", 1, Config(seconds=0.1, connections=2)).sample("reactor")
+            sample = Turn(server, 1, Config(seconds=0.1, connections=2)).sample("reactor")
     assert all(map(math.isnan, (sample.server_cpu, sample.resident)))
     Run(samples=[sample]).save(tmp_path / "run.json")
     assert "NaN" not in (tmp_path / "run.json").read_text()

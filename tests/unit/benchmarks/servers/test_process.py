@@ -3,7 +3,7 @@
 import socket
 import sys
 import urllib.request
-from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -40,17 +40,6 @@ def assert_refuses(server: RunningServer) -> None:
         socket.create_connection(server.address, 10).close()
 
 
-@pytest.fixture
-def ports(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
-    """Return a function that makes free_port return these ports first."""
-
-    def take(*taken: int) -> None:
-        left, free_port = list(taken), process.free_port
-        monkeypatch.setattr(process, "free_port", lambda: left.pop(0) if left else free_port())
-
-    return take
-
-
 def test_a_server_runs_inside_the_context_only() -> None:
     with run_server(PEERS["reactor"]) as server:
         assert ask(server, "/echo/abc") == b"abc"
@@ -63,10 +52,10 @@ def test_a_server_runs_inside_the_context_only() -> None:
 
 
 def test_a_peer_has_its_version_and_command_line() -> None:
-    with run_server(PEERS["reactor"], options=["--max-connections", "7"]) as server:
+    with run_server(PEERS["reactor"]) as server:
         assert server.name == server.peer.name == "reactor"
         assert f"--port {server.port}" in server.peer.command
-        assert server.peer.command.endswith("--no-access-log --max-connections 7")
+        assert server.peer.command.endswith("--no-access-log")
         assert server.peer.version == PEERS["reactor"].version()
 
 
@@ -115,7 +104,7 @@ def test_a_server_is_ended_when_measuring_fails() -> None:
 def test_a_server_that_exits_has_a_reason_in_one_line() -> None:
     with (
         pytest.raises(StartError, match=r"reactor did not start: exit code 2: .*--nonsense") as caught,
-        run_server(PEERS["reactor"], options=["--nonsense"]),
+        run_server(replace(PEERS["reactor"], argv=[*PEERS["reactor"].argv, "--nonsense"])),
     ):
         pass
     assert "\n" not in str(caught.value)
@@ -148,19 +137,8 @@ def test_a_missing_server_is_not_started() -> None:
         pass
 
 
-def test_another_server_on_the_port_is_not_mistaken_for_it(
-    ports: Callable[[int], None], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(process, "TRIES", 1)
+def test_another_server_on_the_port_is_not_mistaken_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
     with run_server(PEERS["bare loop"]) as other:
-        ports(other.port)
+        monkeypatch.setattr(process, "free_port", lambda: other.port)
         with pytest.raises(StartError, match="exit code"), run_server(PEERS["reactor"]):
             pass
-
-
-def test_another_port_is_tried_when_one_is_taken(ports: Callable[[int], None]) -> None:
-    with run_server(PEERS["bare loop"]) as other:
-        ports(other.port)
-        with run_server(PEERS["reactor"]) as server:
-            assert server.port != other.port
-            assert ask(server, "/echo/abcd") == b"abcd"
