@@ -55,7 +55,7 @@ def test_a_whole_run_is_well_formed(run: Run) -> None:
     reader = Reader(page(run))
     ids = reader.values("id")
     assert len(set(ids)) == len(ids)
-    assert reader.elements.count("figure") == 26
+    assert reader.elements.count("figure") == 29
     assert reader.elements.count("details") == len(SHOWN)
     assert not {"script", "link", "img", "iframe", "object", "foreignobject"} & set(reader.elements)
 
@@ -81,10 +81,10 @@ def header(run: Run) -> str:
 def test_pictures_can_be_read_aloud(run: Run) -> None:
     reader = Reader(page(run))
     labels = [value for tag, name, value in reader.attributes if (tag, name) == ("svg", "aria-label")]
-    assert len(labels) == len(set(labels)) == reader.elements.count("svg") == 4
+    assert len(labels) == len(set(labels)) == reader.elements.count("svg") == 7
     assert all("; the figures are in the table of this section" in each for each in labels)
     # The other charts are tables with the figures as text; their marks are empty elements.
-    assert reader.values("class").count("chart") == reader.elements.count("figure") - 4
+    assert reader.values("class").count("chart") == reader.elements.count("figure") - 7
 
 
 def test_lines_lead_from_label_to_label_and_reactor_is_in_front(run: Run) -> None:
@@ -102,6 +102,17 @@ def test_lines_lead_from_label_to_label_and_reactor_is_in_front(run: Run) -> Non
     assert len({tuple(x for x, _ in path) for path in paths}) == 1
     # The bare loop is the fastest everywhere, so its line is above all others.
     assert all(high < low for (_, high), (_, low) in zip(paths[0], paths[-1], strict=True))
+
+
+def test_curves_rise_to_the_last_percentile_with_enough_responses(run: Run) -> None:
+    run.samples = run.select(question="latency", x=0.5)
+    text = page(run)
+    picture = text[text.index("<svg") : text.index("</svg>")]
+    assert re.findall("<text[^>]*>(p[^<]*)", picture) == ["p50", "p90", "p99", "p99.9", "p99.99"]
+    for points in re.findall('points="(.*?)"', picture):
+        heights = [int(point.split(",")[1]) for point in points.split()]
+        assert len(heights) > 2
+        assert heights == sorted(heights, reverse=True)
 
 
 def test_the_fastest_peer_is_first(run: Run) -> None:
