@@ -10,6 +10,7 @@ import socket
 import struct
 from collections.abc import Iterable, Iterator
 
+from reactor.server.listen import url_of
 from reactor.server.server import Server
 
 # ioctl request of Linux: the IPv4 address of a network interface                          netdevice(7)
@@ -33,7 +34,7 @@ def urls_of(server: Server) -> list[str]:
     There is more than one if the server listens on all addresses of the machine.
     """
     host, port = server.address
-    return [f"http://[{each}]:{port}/" if ":" in each else f"http://{each}:{port}/" for each in _hosts(host)]
+    return [f"{url_of(each, port)}/" for each in _hosts(host)]
 
 
 def _hosts(host: str) -> list[str]:

@@ -56,11 +56,11 @@ def preferred_format(accept: str | None) -> str:
     weights: dict[str, float] = {}
     for name, weight in read_weights(accept or ""):
         weights.setdefault(name, weight)
-    anything = weights.get("text/*", weights.get("*/*", 0.0))
+    any_weight = weights.get("text/*", weights.get("*/*", 0.0))
     offers = {
         "html": max(weights.get("text/html", 0.0), weights.get("application/xhtml+xml", 0.0)),
         "json": weights.get("application/json", 0.0),
-        "text": weights.get("text/plain", anything),
+        "text": weights.get("text/plain", any_weight),
     }
     return preferred(offers, "text")
 
@@ -86,11 +86,11 @@ def preferred_coding(accept_encoding: str | None) -> str | None:
     if not accept_encoding:
         return None
     weights = _weights(accept_encoding)
-    anything = weights.get("*", 0.0)
+    any_weight = weights.get("*", 0.0)
     coding = "x-gzip" if "x-gzip" in weights and "gzip" not in weights else "gzip"
-    gzip_weight = weights.get(coding, anything)
+    gzip_weight = weights.get(coding, any_weight)
     # If identity is not listed, it is acceptable, but any acceptable gzip is preferred.
-    identity_weight = weights.get("identity", anything)
+    identity_weight = weights.get("identity", any_weight)
     return coding if gzip_weight > 0 and gzip_weight >= identity_weight else None
 
 
@@ -104,8 +104,8 @@ def preferred_codings(accept_encoding: str) -> tuple[str, ...]:
     (('br', 'gzip'), ('gzip', 'zstd'), ())
     """
     weights = _weights(accept_encoding)
-    anything = weights.get("*", 0.0)
-    weights.setdefault("gzip", weights.get("x-gzip", anything))
+    any_weight = weights.get("*", 0.0)
+    weights.setdefault("gzip", weights.get("x-gzip", any_weight))
     identity_weight = weights.get("identity", 0.0)
     acceptable = [
         name for name in PRECOMPRESSED if weights.get(name, 0.0) > 0 and weights[name] >= identity_weight

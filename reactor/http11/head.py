@@ -109,7 +109,7 @@ class HeadReader:
             return limit, ProtocolError(414, f"request line exceeds {format_size(limit)}")
         if len(data) + 4 > max_head:
             error = ProtocolError(431, f"request head exceeds {format_size(max_head)}")
-            return _beyond(data, max_head - 4), error
+            return _skip_line_ends(data, max_head - 4), error
         return None
 
     def _trailers_too_long(self, data: bytes) -> Fault | None:
@@ -117,7 +117,7 @@ class HeadReader:
         limit = self.settings.max_head
         if len(data) + 2 > limit:
             error = ProtocolError(431, f"trailer section exceeds {format_size(limit)}")
-            return _beyond(data, limit - 2), error
+            return _skip_line_ends(data, limit - 2), error
         return None
 
     def _read_trailers(self, data: bytes) -> None:
@@ -152,11 +152,11 @@ class HeadReader:
         The block without its last line is usually cached as well. If only the last line differs between the
         requests of a client (an id, a cookie, a validator), only that line is parsed.
         """
-        front, _, last = block.rpartition(b"\r\n")
-        cached = self._header_blocks.get(front)
+        lines_before, _, last = block.rpartition(b"\r\n")
+        cached = self._header_blocks.get(lines_before)
         head = None if cached is None else self._append_line(cached, last)
         if head is None:
-            head = self._read_lines(block, front, last)
+            head = self._read_lines(block, lines_before, last)
         self._header_blocks.put(block, head)
         return head
 
@@ -167,7 +167,7 @@ class HeadReader:
         line = self._read_line(data)
         return None if line[0] in INTERPRETED_HEADERS else head.with_headers(head.headers.followed_by(line))
 
-    def _read_lines(self, block: bytes, front: bytes, last: bytes) -> Head:
+    def _read_lines(self, block: bytes, lines_before: bytes, last: bytes) -> Head:
         """Parse a header block line by line; if its last line is new, also cache the block without it."""
         last_line_is_new = last not in self._lines
         lines = block.split(b"\r\n")
@@ -178,7 +178,7 @@ class HeadReader:
         interpreted = tuple([line for line in header_lines if line[0] in INTERPRETED_HEADERS])
         head = Head(version, Headers(header_lines), *self._interpret(version, interpreted))
         if last_line_is_new and header_lines and header_lines[-1][0] not in INTERPRETED_HEADERS:
-            self._header_blocks.put(front, head.with_headers(Headers(header_lines[:-1])))
+            self._header_blocks.put(lines_before, head.with_headers(Headers(header_lines[:-1])))
         return head
 
     def _read_header_lines(self, lines: list[bytes]) -> list[HeaderLine]:
@@ -199,7 +199,7 @@ class HeadReader:
         return read_header_line(line)
 
 
-def _beyond(data: bytes, limit: int) -> int:
+def _skip_line_ends(data: bytes, limit: int) -> int:
     """Return the position of the first byte from ``limit`` on that is not part of a line end."""
     match = find_no_line_end(data, limit)
     return len(data) if match is None else match.start()

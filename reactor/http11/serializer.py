@@ -200,16 +200,16 @@ def _fixed_headers(
     """Write the status line and the headers that do not depend on the content or the time."""
     if status not in range(200, 600):  # 1xx responses are interim, and not final
         raise ValueError(f"invalid response status: {status!r} (expected 200 to 599)")
-    negotiated_lines = []
+    added_lines = []
     if coding is not None:
-        negotiated_lines.append(b"Content-Encoding: %b\r\n" % coding.encode())
+        added_lines.append(b"Content-Encoding: %b\r\n" % coding.encode())
     if negotiated:
-        negotiated_lines.append(b"Vary: Accept-Encoding\r\n")
+        added_lines.append(b"Vary: Accept-Encoding\r\n")
     if not keep_alive:
-        negotiated_lines.append(b"Connection: close\r\n")
+        added_lines.append(b"Connection: close\r\n")
     elif version == 0:
-        negotiated_lines.append(b"Connection: keep-alive\r\n")
-    return _lines(status, headers) + b"".join(negotiated_lines)
+        added_lines.append(b"Connection: keep-alive\r\n")
+    return _lines(status, headers) + b"".join(added_lines)
 
 
 def _lines(status: int, headers: HeaderPairs) -> bytes:

@@ -109,7 +109,7 @@ DEMOS = {
 class DemoClient(EventHandler):
     """One client; ``index`` is its number among those of the same demo, from 0."""
 
-    __slots__ = ("_ends", "_gone", "_outer", "_script", "_token", "index")
+    __slots__ = ("_closed", "_ends", "_outer", "_script", "_token", "index")
 
     def __init__(
         self, outer: Reactor, address: tuple[str, int], token: str, script: Script, index: int
@@ -125,12 +125,12 @@ class DemoClient(EventHandler):
         self._token = token
         self._ends = outer.clock() + MAX_SECONDS
         self._script = script(self)
-        self._gone = False
+        self._closed = False
 
     @property
-    def gone(self) -> bool:
+    def closed(self) -> bool:
         """True when the connection is closed."""
-        return self._gone
+        return self._closed
 
     # Called by scripts.
 
@@ -149,11 +149,11 @@ class DemoClient(EventHandler):
         """Read and discard bytes; close the connection at their end."""
         try:
             if not self.handle.recv(count):
-                self.leave()
+                self.close()
         except BlockingIOError:
             pass
         except OSError:
-            self.leave()
+            self.close()
 
     def half_close(self) -> None:
         """Shut down the sending side."""
@@ -172,18 +172,18 @@ class DemoClient(EventHandler):
         """Continue the script; close the connection at its end."""
         wait = next(self._script, None) if self._outer.now < self._ends else None
         if wait is None:
-            self.leave()
-        elif not self._gone:
+            self.close()
+        elif not self._closed:
             self.deadline = self._outer.now + wait
 
     def on_failure(self) -> None:
         """Close the connection."""
-        self.leave()
+        self.close()
 
-    def leave(self) -> None:
+    def close(self) -> None:
         """Close the connection."""
-        if not self._gone:
-            self._gone = True
+        if not self._closed:
+            self._closed = True
             self._outer.remove(self)
             self.handle.close()
             self.deadline = inf
@@ -200,7 +200,7 @@ class DemoRunner:
     @property
     def running(self) -> list[str]:
         """The names of the running demos."""
-        self._running = [each for each in self._running if any(not client.gone for client in each[1])]
+        self._running = [each for each in self._running if any(not client.closed for client in each[1])]
         return [name for name, _ in self._running]
 
     def start(self, demo: Demo) -> bool:
@@ -217,7 +217,7 @@ class DemoRunner:
                 self._outer.register(client)
         except OSError:  # out of file descriptors
             for client in clients:
-                client.leave()
+                client.close()
             raise
         self._running.append((demo.name, clients))
         return True
@@ -226,5 +226,5 @@ class DemoRunner:
         """Close all clients and the demo server."""
         for _, clients in self._running:
             for client in clients:
-                client.leave()
+                client.close()
         self._server.close()

@@ -32,7 +32,7 @@ from reactor.settings import Settings
 HOST = "127.0.0.1"
 MAX_CONNECTIONS = 256
 TOKEN_HEADER = "Demo-Token"
-BLOCK_SECONDS = 0.2  # seconds
+BLOCK_SECONDS = 0.2
 LARGE = 4 << 20  # bytes
 
 
@@ -87,18 +87,18 @@ class ServedEvents:
 
     def __init__(self, subscriber: EventCallback) -> None:
         self._subscriber = subscriber
-        self._left_out: ServerContext | None = None
+        self._excluded: ServerContext | None = None
 
-    def leave_out(self, context: ServerContext) -> None:
+    def exclude(self, context: ServerContext) -> None:
         """Filter out the events of a server's connections until the last of them is closed."""
-        self._left_out = context
+        self._excluded = context
 
     def __call__(self, events: list[Event]) -> None:
         """Forward events."""
-        if self._left_out is not None:
+        if self._excluded is not None:
             # Called at the end of a turn: this list still contains the last CLOSED event.
-            if not self._left_out.connections:
-                self._left_out = None
+            if not self._excluded.connections:
+                self._excluded = None
             events = [each for each in events if not is_connection_event(each) or each[2].number > 0]
         self._subscriber(events)
 
@@ -115,7 +115,7 @@ class DemoContext(ServerContext):
     def allocate_number(self) -> int:
         """Number the connections -1, -2, ..."""
         for each in self._served:
-            each.leave_out(self)
+            each.exclude(self)
         return -super().allocate_number()
 
 

@@ -26,7 +26,7 @@ from reactor.observe.events import EventCallback
 from reactor.server.acceptor import Acceptor
 from reactor.server.connection import Connection
 from reactor.server.context import ServerContext
-from reactor.server.listen import StartError, listen
+from reactor.server.listen import StartError, listen, url_of
 from reactor.server.server import Instrumentation, Server
 from reactor.settings import Settings
 
@@ -52,8 +52,7 @@ class Inspector(Instrumentation):
         installers: Sequence[Installer],
         served: Sequence[ServedEvents],
     ) -> None:
-        host, port = listener.getsockname()[:2]
-        self.url = f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"
+        self.url = f"{url_of(*listener.getsockname()[:2])}/"
         super().__init__(reactor, InspectedConnection, outer, f"inspector on {self.url}")
         self.control = reactor.control
         self._main = reactor

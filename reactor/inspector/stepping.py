@@ -55,8 +55,8 @@ class SteppedReactor(InstrumentedReactor):
         super().__init__(subscribers, selector, clock.read)
         self.control = Control()
         self._slow_turn = slow_turn
-        self._waits_since = self.now
-        self._would_wait: float | None = None
+        self._waiting_since = self.now
+        self._wanted_timeout: float | None = None
         self._main_loop = MainLoop(self, outer, self.control, clock)
 
     @property
@@ -75,14 +75,14 @@ class SteppedReactor(InstrumentedReactor):
     def turn(self, may_sleep: bool = False) -> None:
         """Run a turn that is due."""
         super().turn(may_sleep)
-        self._waits_since = self.clock()
+        self._waiting_since = self.clock()
         earliest = self.earliest()
-        self._would_wait = None if earliest == inf else max(0.0, earliest - self._waits_since)
-        self.control.on_turn_end(self._waits_since - self.began > self._slow_turn)
+        self._wanted_timeout = None if earliest == inf else max(0.0, earliest - self._waiting_since)
+        self.control.on_turn_end(self._waiting_since - self.began > self._slow_turn)
 
     def on_selected(self, called_at: float, timeout: float | None, ready: Ready) -> None:
         """Emit the events of a turn with the time that the outer reactor waited."""
-        super().on_selected(self._waits_since, self._would_wait, ready)
+        super().on_selected(self._waiting_since, self._wanted_timeout, ready)
 
     def before_call(self, handler: EventHandler, events: int) -> None:
         """Hold the loop before a call if the control requires it."""

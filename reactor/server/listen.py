@@ -45,6 +45,15 @@ def listen(host: str, port: int) -> socket.socket:
     return listener
 
 
+def url_of(host: str, port: int) -> str:
+    """Return the URL of a server that listens on an address, without a path.
+
+    >>> url_of("127.0.0.1", 4221), url_of("::1", 4221)
+    ('http://127.0.0.1:4221', 'http://[::1]:4221')
+    """
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
 def connection_limit(wanted: int) -> int:
     """Return the connection limit: ``wanted``, or, if that is 0, what the open-file limit allows.
 

@@ -32,7 +32,7 @@ from reactor.routing import Router
 from reactor.server.acceptor import Acceptor, ConnectionFactory
 from reactor.server.connection import Connection
 from reactor.server.context import ServerContext, ServerState
-from reactor.server.listen import connection_limit, listen
+from reactor.server.listen import connection_limit, listen, url_of
 from reactor.server.shutdown import Shutdown
 from reactor.settings import Settings
 from reactor.wakeup import SignalHandle, Wakeup
@@ -171,8 +171,7 @@ class Server:
     @property
     def url(self) -> str:
         """The URL of the server."""
-        host, port = self.address
-        return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+        return url_of(*self.address)
 
     @property
     def local(self) -> bool:

@@ -45,6 +45,10 @@ def test_the_help_fits_into_100_columns() -> None:
         ("parser.error('an error')", ["parser.error: an error"]),
         ("reason = 'too slow'\nraise HTTPError(408, reason)", ["HTTPError 408: too slow"]),
         ("def f(): return 'too slow'\nraise HTTPError(408, f())", ["HTTPError 408: too slow"]),
+        (
+            "hint = 'try again'\nlog.info(f'not found: {x} {hint}')",
+            ["log.info: not found: {x} {hint}", "log.info: try again"],
+        ),
         ("def f(x): raise HTTPError(408, x)\nf('too slow')", ["HTTPError 408: too slow"]),
         ("def f(x, y): raise HTTPError(x, y)\nf(408, 'too slow')", ["HTTPError 408: too slow"]),
         ("def f(x): g(x)\ndef g(x): log.info(x)\nf('very slow')", ["log.info: very slow"]),

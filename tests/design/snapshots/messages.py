@@ -4,7 +4,7 @@
    an exception (a name that ends in ``Error``), ``Response.error``, ``error`` and ``exit`` of a parser.
 2. A function that passes a parameter to a sink is a sink in its module as well.
 3. Messages are the string literals in the arguments of sinks, in assignments to variables that are such
-   arguments, and in the return values of functions whose results are such arguments.
+   arguments or parts of them, and in the return values of functions whose results are.
 """
 
 import ast
@@ -93,6 +93,9 @@ class Module:
             yield node.value
         elif isinstance(node, ast.JoinedStr):
             yield template(node)
+            for piece in node.values:
+                if isinstance(piece, ast.FormattedValue):
+                    yield from self._texts(piece.value, seen)
         elif isinstance(node, ast.IfExp | ast.BoolOp | ast.BinOp):
             parts = (node.body, node.orelse) if isinstance(node, ast.IfExp) else ast.iter_child_nodes(node)
             for part in parts:

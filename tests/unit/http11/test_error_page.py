@@ -54,7 +54,9 @@ def test_a_browser_gets_a_page_that_names_the_error() -> None:
 
 
 def test_a_malformed_request_gets_text() -> None:
-    assert answer(ProtocolError(400, "malformed host")).content == b"malformed host\n"
+    response = answer(ProtocolError(400, "malformed host"))
+    assert response.content == b"malformed host\n"
+    assert response.headers == (("Content-Type", "text/plain"),)
 
 
 @pytest.mark.parametrize(

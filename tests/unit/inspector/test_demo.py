@@ -284,4 +284,4 @@ def test_metrics_exclude_demo_connections_and_then_stop_filtering(
         assert not metrics._requests
         peer.close()
         site.run_until(lambda: counts() == (2, 1))
-        assert opened[0].context._served[0]._left_out is None
+        assert opened[0].context._served[0]._excluded is None

@@ -31,8 +31,8 @@ class ExplainedServer:
         self, routes: Router | None = None, store: Store | None = None, colour: bool = False
     ) -> None:
         self.lines: list[str] = []
-        reader = Explain(self.lines.append, Settings().slow_turn, colour)
-        self.server = Harness(routes, store, subscribers=[reader])
+        self.explain = Explain(self.lines.append, Settings().slow_turn, colour)
+        self.server = Harness(routes, store, subscribers=[self.explain])
 
     def __enter__(self) -> "ExplainedServer":
         self.server.__enter__()
@@ -59,6 +59,19 @@ def test_a_request_is_one_paragraph() -> None:
             "turn N: slept 0 us of at most 20 s; 1 ready: fd N readable; called fd N: read 34 bytes, "
             f"GET /echo/hi (200), {sent} bytes sent, ACCEPTED -> RESPONDING -> IDLE"
         ]
+
+
+def test_closed_connections_are_forgotten() -> None:
+    with ExplainedServer() as explained:
+        for _ in range(3):
+            client = explained.connect()
+            client.send(GET)
+            client.close()
+        assert "closed: the client closed the connection" in explained.take()[-1]
+        open_client = explained.connect()
+        open_client.send(GET)
+        assert open_client.read()
+        assert len(explained.explain._fds) == 1
 
 
 def test_accepted_clients_are_listed() -> None:
