@@ -112,10 +112,9 @@ def _instrumentation(
         host, port = inspect
         if not (host == "localhost" or (is_address(host) and is_loopback(host))):
             log.warning(
-                "anyone who can reach %s port %d can inspect and pause this server "
+                "anyone who can reach %s can inspect and pause this server "
                 "(without HOST:PORT, --inspect allows this machine only)",
                 host,
-                port,
             )
         metrics = Metrics()
         return inspector.inspected(

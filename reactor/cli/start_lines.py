@@ -10,7 +10,7 @@ import socket
 import struct
 from collections.abc import Iterable, Iterator
 
-from reactor.server.listen import url_of
+from reactor.server.listen import LOOPBACK_OF, url_of
 from reactor.server.server import Server
 
 # ioctl request of Linux: the IPv4 address of a network interface                          netdevice(7)
@@ -38,19 +38,15 @@ def urls_of(server: Server) -> list[str]:
 
 
 def _hosts(host: str) -> list[str]:
-    families: tuple[int, ...]
-    if host == "0.0.0.0":
-        loopback, families = "127.0.0.1", (4,)
-    elif host == "::":
-        loopback, families = "::1", (6,) if _ipv6_only() else (6, 4)
-    else:
+    if host not in LOOPBACK_OF:
         return [host]
+    families = (4,) if host == "0.0.0.0" else (6,) if _ipv6_only() else (6, 4)
     others = [
         str(each)
         for each in dict.fromkeys(map(ipaddress.ip_address, _addresses()))
         if each.version in families and not (each.is_loopback or each.is_link_local)
     ]
-    return [loopback, *others]
+    return [LOOPBACK_OF[host], *others]
 
 
 def _ipv6_only() -> bool:

@@ -26,7 +26,7 @@ from reactor.observe.events import EventCallback
 from reactor.server.acceptor import Acceptor
 from reactor.server.connection import Connection
 from reactor.server.context import ServerContext
-from reactor.server.listen import StartError, listen, url_of
+from reactor.server.listen import LOOPBACK_OF, StartError, listen, url_of
 from reactor.server.server import Instrumentation, Server
 from reactor.settings import Settings
 
@@ -52,7 +52,8 @@ class Inspector(Instrumentation):
         installers: Sequence[Installer],
         served: Sequence[ServedEvents],
     ) -> None:
-        self.url = f"{url_of(*listener.getsockname()[:2])}/"
+        host, port = listener.getsockname()[:2]
+        self.url = f"{url_of(LOOPBACK_OF.get(host, host), port)}/"
         super().__init__(reactor, InspectedConnection, outer, f"inspector on {self.url}")
         self.control = reactor.control
         self._main = reactor

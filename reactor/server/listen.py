@@ -6,6 +6,8 @@ import socket
 
 BACKLOG = 4096
 MAX_UNSENT_IN_KERNEL = 128 * 1024  # bytes
+# The address of this machine on which a server answers that listens on all addresses.
+LOOPBACK_OF = {"0.0.0.0": "127.0.0.1", "::": "::1"}
 # File descriptors reserved for the selector, the log and open files.
 MIN_FILES = 32
 

@@ -39,6 +39,12 @@ def test_the_address_is_known_before_the_server_starts() -> None:
         socket.create_connection(("127.0.0.1", port)).close()
 
 
+@pytest.mark.parametrize(("host", "shown"), [("0.0.0.0", "127.0.0.1"), ("::", "[::1]")])
+def test_on_all_addresses_the_url_is_the_one_for_this_machine(host: str, shown: str) -> None:
+    with closing(inspected([], host, port=0)) as inspector:
+        assert inspector.url.startswith(f"http://{shown}:")
+
+
 def test_an_address_in_use_leaves_nothing_open(taken_port: int) -> None:
     with no_descriptor_leaks(), pytest.raises(StartError, match="cannot listen"):
         inspected([], port=taken_port)
