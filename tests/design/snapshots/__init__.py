@@ -1,7 +1,7 @@
 """Snapshots of the texts that users read, so that a change of wording is reviewed on purpose.
 
     help.txt        the output of --help, 100 columns wide
-    messages.txt    every log message and every error message of the product, by file
+    messages.txt    every log message and every error message of the product, by file; why connections close
 
 ``python -m tests.design.snapshots`` writes both; tests/design/test_snapshots.py compares them.
 """
@@ -13,6 +13,7 @@ from pathlib import Path
 from unittest.mock import patch
 
 from reactor.cli.options import make_parser
+from reactor.server.state import CloseReason
 from tests.design.snapshots.messages import messages_of
 from tests.design.sources import read_sources
 
@@ -29,8 +30,9 @@ def help_text() -> str:
 
 @cache
 def message_text() -> str:
-    """Return all messages, one a line, with the file and the kind of each."""
-    return "".join(f"{message}\n" for message in messages_of(read_sources("reactor", "handlers")))
+    """Return all messages, one a line, with the file and the kind of each; then the reasons in the log."""
+    reasons = [f"close reason {each}: {each.text}" for each in CloseReason]
+    return "".join(f"{text}\n" for text in (*messages_of(read_sources("reactor", "handlers")), *reasons))
 
 
 SNAPSHOTS: dict[str, Callable[[], str]] = {"help.txt": help_text, "messages.txt": message_text}
