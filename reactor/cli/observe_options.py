@@ -133,7 +133,7 @@ def _open_trace(path: str, limit: int) -> Trace:
 
 def _log_turns() -> None:
     """Log the turns at any --log-level, without the prefix of other messages."""
-    handler = StderrHandler()
+    handler = StderrHandler(raw=True)
     handler.setFormatter(logging.Formatter("%(message)s"))
     turns.handlers = [handler]
     turns.setLevel(logging.DEBUG)

@@ -36,10 +36,14 @@ class MessageFormatter(logging.Formatter):
 
 
 class StderrHandler(logging.Handler):
-    """Writes messages to standard error; counts those dropped because it is not being read."""
+    """Writes messages to standard error; counts those dropped because it is not being read.
 
-    def __init__(self) -> None:
+    ``raw`` messages are written as they are: their texts are escaped already, and they may have colours.
+    """
+
+    def __init__(self, raw: bool = False) -> None:
         super().__init__()
+        self._raw = raw
         self._stream: TextIO | None = None
         self._writer: LineWriter | None = None
         self._dropped = 0
@@ -60,7 +64,8 @@ class StderrHandler(logging.Handler):
         writer = self._writer_of(sys.stderr)
         if writer is None:
             return
-        entries = ["".join(f"{escape_unprintable(line)}\n" for line in text.split("\n"))]
+        lines = text.split("\n")
+        entries = ["".join(f"{line if self._raw else escape_unprintable(line)}\n" for line in lines)]
         if self._dropped:
             entries.insert(0, f"reactor: dropped {self._dropped} messages ({self._reason})\n")
         dropped = writer.write(entries)
