@@ -39,10 +39,12 @@ class Browser:
         self.driver = driver
 
     def open(self, url: str) -> None:
-        """Open a page, and clear the console."""
+        """Open a page, clear the console, and wait until the page is loaded: get() can return earlier."""
         self.driver.get("about:blank")
         self.complaints()
         self.driver.get(url)
+        loaded = "return document.URL !== 'about:blank' && document.readyState === 'complete'"
+        self.wait(lambda: self.driver.execute_script(loaded) or None)
 
     def wait(self, condition: Callable[[], Found | None]) -> Found:
         """Wait until a condition holds; return what it returns."""
