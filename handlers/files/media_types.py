@@ -18,16 +18,18 @@ OCTET_STREAM = "application/octet-stream"
 CODINGS = {"br": ".br", "zstd": ".zst", "gzip": ".gz"}
 
 # The extensions of text. Not "ts", which is TypeScript or video (MPEG transport stream).
-_TEXT = frozenset(
+_TEXT_EXTENSIONS = frozenset(
     {
-        *("adoc", "asc", "diff", "log", "markdown", "md", "org", "patch", "rst", "srt", "tex", "txt", "vtt"),
-        *("atom", "css", "htm", "html", "js", "jsx", "less", "map", "mjs", "rss", "scss", "svelte", "svg"),
-        *("tsx", "vue", "webmanifest", "xhtml", "xml", "xsd", "xsl", "xslt"),
+        *("adoc", "asc", "diff", "etx", "log", "markdown", "md", "org", "patch", "rst", "rtf", "rtx", "srt"),
+        *("tex", "txt", "vtt"),
+        *("atom", "css", "htm", "html", "js", "jsx", "less", "map", "mjs", "rdf", "rss", "scss", "sgm"),
+        *("sgml", "svelte", "svg", "tsx", "vue", "webmanifest", "wsdl", "xhtml", "xml", "xpdl", "xsd"),
+        *("xsl", "xslt"),
         *("cfg", "conf", "csv", "geojson", "graphql", "ics", "ini", "ipynb", "json", "json5", "jsonl"),
-        *("ndjson", "properties", "proto", "sql", "toml", "tsv", "vcf", "yaml", "yml"),
+        *("n3", "ndjson", "properties", "proto", "sql", "toml", "tsv", "vcf", "yaml", "yml"),
         *("asm", "bash", "bat", "c", "cc", "cmake", "cpp", "cs", "cxx", "dart", "ex", "exs", "fish", "go"),
-        *("h", "hpp", "hs", "java", "jl", "kt", "lua", "m", "php", "pl", "ps1", "py", "pyi", "r", "rb"),
-        *("rs", "s", "scala", "sh", "swift", "zig", "zsh"),
+        *("h", "hpp", "hs", "java", "jl", "ksh", "kt", "lua", "m", "php", "pl", "ps1", "py", "pyi", "r"),
+        *("rb", "rs", "s", "scala", "sh", "swift", "zig", "zsh"),
     }
 )
 
@@ -80,7 +82,7 @@ TYPES: dict[str, MediaType] = {"binary": binary, "guess": guess}
 def file_type(name: str, media_type: MediaType) -> FileType:
     """Return the type of a file by its name."""
     extension = posixpath.splitext(name)[1].lower()
-    return FileType(_headers(media_type(name)), None, extension.removeprefix(".") in _TEXT)
+    return FileType(_headers(media_type(name)), None, extension.removeprefix(".") in _TEXT_EXTENSIONS)
 
 
 def file_type_of_variant(name: str, media_type: MediaType, coding: str) -> FileType:

@@ -43,11 +43,11 @@ def test_types_are_guessed_only_with_the_option(shared: Shared, client: Client) 
 
 
 TEXT = {
-    "documents": "txt md markdown rst adoc org tex log diff patch srt vtt asc",
-    "pages": "html htm xhtml css scss less js mjs jsx tsx vue svelte map svg xml xsl xslt xsd rss atom webmanifest",
+    "documents": "txt md markdown rst adoc org tex log diff patch srt vtt asc etx rtf rtx",
+    "pages": "html htm xhtml css scss less js mjs jsx tsx vue svelte map svg xml xsl xslt xsd rss atom",
     "data": "json jsonl ndjson geojson json5 ipynb csv tsv yaml yml toml ini cfg conf properties ics vcf sql",
-    "code": "py pyi c h cc cpp cxx hpp cs go rs java kt scala swift rb php pl lua r jl m hs ex exs dart zig s asm",
-    "scripts": "sh bash zsh fish bat ps1 cmake graphql proto",
+    "code": "py pyi c h cc cpp cxx hpp cs go rs java kt scala swift rb php pl lua r jl m hs ex exs dart zig",
+    "others": "sh bash ksh zsh fish bat ps1 cmake graphql proto webmanifest s asm n3 rdf sgm sgml wsdl xpdl",
 }
 OTHER = {
     "images": "png jpg jpeg gif webp avif heic heif jxl bmp tif tiff ico psd raw cr2 nef dng xcf svgz",
@@ -55,11 +55,11 @@ OTHER = {
     "audio": "mp3 m4a aac flac ogg oga opus wav aiff wma mid",
     "archives": "zip gz tgz bz2 tbz xz txz zst zstd lz lz4 lzma br 7z rar tar cab cpio ar",
     "disks": "iso img dmg vmdk vdi vhd qcow2 squashfs",
-    "programs": "exe dll msi so dylib o a bin elf apk ipa deb rpm snap jar war class pyc wasm whl egg crx xpi",
+    "programs": "exe dll msi so dylib o a bin elf apk ipa deb rpm snap jar war class pyc wasm whl egg crx",
     "documents": "pdf ps djvu epub mobi doc docx xls xlsx ppt pptx odt ods odp",
     "fonts": "woff woff2 ttf otf eot",
     "data": "sqlite db mdb parquet npy npz h5 pkl pt onnx safetensors gguf",
-    "unknown": "torrent pcap dat bak part unknown",
+    "unknown": "xpi torrent pcap dat bak part unknown",
 }
 
 
