@@ -2,10 +2,12 @@
 
 Uploaded files must not run in other people's browsers, so by default (``binary``) every file is sent as
 ``application/octet-stream`` with ``nosniff``. ``guess`` selects the media type by file extension, for static
-sites. Files that are already compressed, by their extension or first bytes, are not compressed again.
+sites. Only text is compressed, also by file extension: for most other files compressing gains little, and a
+compressed response has no length and cannot be resumed.
 """
 
 import mimetypes
+import posixpath
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -15,34 +17,21 @@ OCTET_STREAM = "application/octet-stream"
 # The suffix of a precompressed variant, by its content coding (RFC 9110, 8.4.1).
 CODINGS = {"br": ".br", "zstd": ".zst", "gzip": ".gz"}
 
-_COMPRESSED = frozenset(
+# The extensions of text. Not "ts", which is TypeScript or video (MPEG transport stream).
+_TEXT_EXTENSIONS = frozenset(
     {
-        *("7z", "apk", "br", "bz2", "cab", "crx", "deb", "gz", "jar", "lz", "lz4", "lzma", "rar", "rpm"),
-        *("tgz", "txz", "whl", "xpi", "xz", "zip", "zst", "zstd"),
-        *("aac", "flac", "flv", "m4a", "m4v", "mkv", "mov", "mp3", "mp4", "mpeg", "mpg", "ogg", "ogv"),
-        *("opus", "webm"),
-        *("avif", "gif", "heic", "heif", "jpeg", "jpg", "jxl", "png", "webp", "woff", "woff2"),
-        *("docx", "epub", "odp", "ods", "odt", "pdf", "pptx", "xlsx"),
+        *("adoc", "asc", "diff", "etx", "log", "markdown", "md", "org", "patch", "rst", "rtf", "rtx", "srt"),
+        *("tex", "txt", "vtt"),
+        *("atom", "css", "htm", "html", "js", "jsx", "less", "map", "mjs", "rdf", "rss", "scss", "sgm"),
+        *("sgml", "svelte", "svg", "tsx", "vue", "webmanifest", "wsdl", "xhtml", "xml", "xpdl", "xsd"),
+        *("xsl", "xslt"),
+        *("cfg", "conf", "csv", "geojson", "graphql", "ics", "ini", "ipynb", "json", "json5", "jsonl"),
+        *("n3", "ndjson", "properties", "proto", "sql", "toml", "tsv", "vcf", "yaml", "yml"),
+        *("asm", "bash", "bat", "c", "cc", "cmake", "cpp", "cs", "cxx", "dart", "ex", "exs", "fish", "go"),
+        *("h", "hpp", "hs", "java", "jl", "ksh", "kt", "lua", "m", "php", "pl", "ps1", "py", "pyi", "r"),
+        *("rb", "rs", "s", "scala", "sh", "swift", "zig", "zsh"),
     }
 )
-# The first bytes of gzip, zip, PNG, JPEG, GIF, xz, bzip2, zstd, 7z, RIFF, Ogg, FLAC, MP3, Matroska.
-_MAGIC = (
-    b"\x1f\x8b",
-    b"PK\x03\x04",
-    b"\x89PNG",
-    b"\xff\xd8\xff",
-    b"GIF8",
-    b"\xfd7zXZ",
-    b"BZh",
-    b"\x28\xb5\x2f\xfd",
-    b"7z\xbc\xaf",
-    b"RIFF",
-    b"OggS",
-    b"fLaC",
-    b"ID3",
-    b"\x1a\x45\xdf\xa3",
-)
-MAX_MAGIC_LENGTH = 8
 
 # Only the tables built into Python, not those of the system, so that types are the same on every machine.
 _types = mimetypes.MimeTypes()
@@ -90,10 +79,10 @@ def guess(name: str) -> str:
 TYPES: dict[str, MediaType] = {"binary": binary, "guess": guess}
 
 
-def file_type(name: str, media_type: MediaType, beginning: bytes) -> FileType:
-    """Return the type of a file by its name and its first bytes."""
-    compressed = name.rpartition(".")[2].lower() in _COMPRESSED or beginning.startswith(_MAGIC)
-    return FileType(_headers(media_type(name)), None, not compressed)
+def file_type(name: str, media_type: MediaType) -> FileType:
+    """Return the type of a file by its name."""
+    extension = posixpath.splitext(name)[1].lower()
+    return FileType(_headers(media_type(name)), None, extension.removeprefix(".") in _TEXT_EXTENSIONS)
 
 
 def file_type_of_variant(name: str, media_type: MediaType, coding: str) -> FileType:

@@ -20,7 +20,7 @@ from reactor.http11.errors import HTTPError
 
 from .cache import MAX_FILE_SIZE, CacheEntry, FileCache
 from .directory import EntryBatches
-from .media_types import MAX_MAGIC_LENGTH, MediaType, binary, file_type
+from .media_types import MediaType, binary, file_type
 from .metadata import FileMetadata, Representation, fingerprint_of, validators_of
 from .paths import http_error_from, not_found, open_regular, open_root
 from .precompressed import PrecompressedFiles
@@ -115,8 +115,7 @@ class Store:
         self, name: str, parts: list[bytes], file: io.FileIO, status: os.stat_result, now: float
     ) -> Representation:
         """Create the representation of an open file and cache it."""
-        beginning = _peek(file, MAX_MAGIC_LENGTH)
-        metadata = FileMetadata(status, file_type(name, self._media_type, beginning), now)
+        metadata = FileMetadata(status, file_type(name, self._media_type), now)
         result = Representation(metadata, None, file)
         cached = None
         if self._cache.accepts_content(metadata, now):

@@ -30,4 +30,4 @@ def test_the_tour_shows_what_its_comments_say(tmp_path: Path) -> None:
             statuses = [each.decode() for each in re.findall(rb"HTTP/1\.1 ([0-9]{3}) ", done.stdout)]
             assert statuses, (line, done.stdout)
             assert set(statuses) - {"100"} == {expected}, (line, done.stdout)
-    assert (tmp_path / "copy").read_bytes() == (ROOT / "LICENSE").read_bytes()
+    assert (tmp_path / "copy.txt").read_bytes() == (ROOT / "LICENSE").read_bytes()

@@ -34,7 +34,7 @@ def curl(*arguments: str, cwd: Path, status: int = 0) -> bytes:
 def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("shared")
     (path / "large").write_bytes(CONTENT)
-    (path / "text").write_bytes(TEXT)
+    (path / "text.txt").write_bytes(TEXT)
     return path
 
 
@@ -106,10 +106,10 @@ def test_curl_uploads_a_form(server: ServerProcess, directory: Path, tmp_path: P
 
 @needs("curl")
 def test_curl_takes_what_is_compressed(server: ServerProcess, tmp_path: Path) -> None:
-    curl("--compressed", "-D", "head", "-o", "out", f"{server.url}/files/text", cwd=tmp_path)
+    curl("--compressed", "-D", "head", "-o", "out", f"{server.url}/files/text.txt", cwd=tmp_path)
     assert b"content-encoding: gzip" in (tmp_path / "head").read_bytes().lower()
     assert (tmp_path / "out").read_bytes() == TEXT
-    raw = curl("-H", "Accept-Encoding: gzip", f"{server.url}/files/text", cwd=tmp_path)
+    raw = curl("-H", "Accept-Encoding: gzip", f"{server.url}/files/text.txt", cwd=tmp_path)
     assert len(raw) < len(TEXT) // 50
     assert gzip.decompress(raw) == TEXT
 

@@ -170,7 +170,7 @@ def test_the_cache_is_bounded_in_bytes(tmp_path: Path) -> None:
     cache = FileCache()
     for size in (0, MAX_FILE_SIZE):
         (tmp_path / "file").write_bytes(bytes(size))
-        metadata = FileMetadata(os.stat(tmp_path / "file"), file_type("file", binary, b""), 0.0)
+        metadata = FileMetadata(os.stat(tmp_path / "file"), file_type("file", binary), 0.0)
         for content in (None, Representation(metadata, bytes(size), None)):
             one = CacheEntry([], metadata, content)
             for number in range(MAX_TOTAL_SIZE // one.cost + 10):

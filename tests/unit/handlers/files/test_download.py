@@ -20,12 +20,12 @@ CONTENT = bytes(range(256)) * 40  # 10,240 bytes
 LARGE = bytes(range(251)) * 4000  # 1,004,000 bytes: too large for the cache
 
 
-@pytest.fixture(params=["small", "large"])
+@pytest.fixture(params=["small.txt", "large.txt"])
 def name(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
-CONTENTS = {"small": CONTENT, "large": LARGE}
+CONTENTS = {"small.txt": CONTENT, "large.txt": LARGE}
 
 
 @pytest.fixture
@@ -64,12 +64,12 @@ def test_the_etag_changes_only_with_the_file(shared: Shared, client: Client, nam
 def test_equal_files_have_different_etags(shared: Shared, client: Client) -> None:
     (shared.path / "twin").write_bytes(CONTENT)
     os.utime(shared.path / "twin", (WRITTEN, WRITTEN))
-    assert etag(client, "twin") != etag(client, "small")
+    assert etag(client, "twin") != etag(client, "small.txt")
 
 
 def test_a_future_modification_time_is_not_sent(shared: Shared, client: Client) -> None:
-    os.utime(shared.path / "small", (NOW + 100, NOW + 100))
-    answer = client.get("/files/small")
+    os.utime(shared.path / "small.txt", (NOW + 100, NOW + 100))
+    answer = client.get("/files/small.txt")
     assert "last-modified" not in answer.headers
     assert answer.headers["etag"]
 
@@ -256,13 +256,13 @@ def test_preconditions_precede_ranges(client: Client, name: str) -> None:
 def test_a_file_changed_during_the_download_aborts_it(
     shared: Shared, line: str, how: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    path = shared.path / "large"
+    path = shared.path / "large.txt"
     path.write_bytes(os.urandom(8_000_000))
     os.utime(path, (WRITTEN, WRITTEN))
     before = open_descriptors()
     with closing(Store(shared.path)) as store, Harness(store=store) as server:
         client = server.connect()
-        client.send(f"GET /files/large HTTP/1.1\r\nHost: x\r\n{line}\r\n\r\n".encode())
+        client.send(f"GET /files/large.txt HTTP/1.1\r\nHost: x\r\n{line}\r\n\r\n".encode())
         if how == "shrinks":
             os.truncate(path, 10)
         else:
@@ -281,22 +281,22 @@ def test_a_file_changed_during_the_download_aborts_it(
 def test_a_file_replaced_during_the_download_is_sent_completely(shared: Shared) -> None:
     content = os.urandom(64) * 125_000
     for change in (os.unlink, lambda path: os.rename(shared.path / "file", path)):
-        (shared.path / "large").write_bytes(content)
+        (shared.path / "large.txt").write_bytes(content)
         (shared.path / "file").write_bytes(b"other")
         with closing(Store(shared.path)) as store, Harness(store=store) as server:
             client = server.connect()
-            client.send(b"GET /files/large HTTP/1.1\r\nHost: x\r\n\r\n")
-            change(shared.path / "large")
+            client.send(b"GET /files/large.txt HTTP/1.1\r\nHost: x\r\n\r\n")
+            change(shared.path / "large.txt")
             assert client.assert_responds().content == content
 
 
 def test_a_disconnect_during_multipart_closes_the_file(shared: Shared) -> None:
-    (shared.path / "large").write_bytes(bytes(8_000_000))
+    (shared.path / "large.txt").write_bytes(bytes(8_000_000))
     with closing(Store(shared.path)) as store, Harness(store=store) as server:
         for line in ("Range: bytes=1-", "Range: bytes=1-,0-0", "Accept-Encoding: gzip"):
             before = open_descriptors()
             client = server.connect()
-            client.send(f"GET /files/large HTTP/1.1\r\nHost: x\r\n{line}\r\n\r\n".encode())
+            client.send(f"GET /files/large.txt HTTP/1.1\r\nHost: x\r\n{line}\r\n\r\n".encode())
             client.close()
             assert open_descriptors() == before
 
@@ -314,12 +314,12 @@ def test_names_are_found_by_their_exact_bytes(tmp_path: Path) -> None:
 
 
 def test_a_change_with_a_restored_time_aborts_the_download(shared: Shared) -> None:
-    path = shared.path / "large"
+    path = shared.path / "large.txt"
     path.write_bytes(b"A" * 8_000_000)
     os.utime(path, (WRITTEN, WRITTEN))
     with closing(Store(shared.path)) as store, Harness(store=store) as server:
         client = server.connect()
-        client.send(b"GET /files/large HTTP/1.1\r\nHost: x\r\n\r\n")
+        client.send(b"GET /files/large.txt HTTP/1.1\r\nHost: x\r\n\r\n")
         with open(path, "r+b") as file:
             file.seek(4_000_000)
             file.write(b"B" * 4_000_000)

@@ -7,7 +7,7 @@ from contextlib import closing
 
 import pytest
 
-from reactor.handlers.files.media_types import OCTET_STREAM
+from reactor.handlers.files.media_types import OCTET_STREAM, TYPES, MediaType
 from reactor.handlers.files.store import Store
 from tests.support.in_process import Client, Harness
 from tests.unit.handlers.files.shared import Shared, open_descriptors, request
@@ -25,13 +25,13 @@ def write(shared: Shared, name: str, content: bytes, when: float = WRITTEN) -> N
 
 @pytest.fixture
 def client(shared: Shared) -> Iterator[Client]:
-    write(shared, "text", TEXT)
-    write(shared, "long", LONG)
+    write(shared, "text.txt", TEXT)
+    write(shared, "long.txt", LONG)
     with closing(Store(shared.path, wall_clock=lambda: NOW)) as store, Harness(store=store) as server:
         yield server.connect()
 
 
-@pytest.mark.parametrize("name", ["text", "long"])
+@pytest.mark.parametrize("name", ["text.txt", "long.txt"])
 @pytest.mark.parametrize("asked", ["gzip", "x-gzip", "*"])
 def test_a_file_is_compressed_if_the_client_prefers_it(client: Client, name: str, asked: str) -> None:
     before = open_descriptors()
@@ -39,13 +39,13 @@ def test_a_file_is_compressed_if_the_client_prefers_it(client: Client, name: str
     answer = client.get(f"/files/{name}", f"Accept-Encoding: {asked}")
     assert answer.headers["content-encoding"] == ("x-gzip" if asked == "x-gzip" else "gzip")
     assert len(answer.content) < len(plain.content) // 10
-    assert gzip.decompress(answer.content) == plain.content == (TEXT if name == "text" else LONG)
+    assert gzip.decompress(answer.content) == plain.content == (TEXT if name == "text.txt" else LONG)
     assert answer.headers["vary"] == plain.headers["vary"] == "Accept-Encoding"
     assert "content-encoding" not in plain.headers
     assert open_descriptors() == before
 
 
-@pytest.mark.parametrize("name", ["text", "long"])
+@pytest.mark.parametrize("name", ["text.txt", "long.txt"])
 def test_a_compressed_response_has_its_own_strong_etag(client: Client, name: str) -> None:
     plain = client.get(f"/files/{name}").headers["etag"]
     coded = client.get(f"/files/{name}", "Accept-Encoding: gzip").headers["etag"]
@@ -59,40 +59,49 @@ def test_a_compressed_response_has_its_own_strong_etag(client: Client, name: str
 
 
 def test_a_range_is_of_the_uncompressed_file(client: Client) -> None:
-    plain = client.get("/files/text").headers["etag"]
-    answer = request(client, "GET", "/files/text", "Accept-Encoding: gzip", "Range: bytes=4-7")
+    plain = client.get("/files/text.txt").headers["etag"]
+    answer = request(client, "GET", "/files/text.txt", "Accept-Encoding: gzip", "Range: bytes=4-7")
     assert (answer.status, answer.content, answer.headers["etag"]) == (206, b"same", plain)
     assert "content-encoding" not in answer.headers
-    coded = client.get("/files/text", "Accept-Encoding: gzip").headers["etag"]
+    coded = client.get("/files/text.txt", "Accept-Encoding: gzip").headers["etag"]
     lines = ["Accept-Encoding: gzip", "Range: bytes=4-7", f"If-Range: {coded}"]
-    assert request(client, "GET", "/files/text", *lines).content == TEXT
+    assert request(client, "GET", "/files/text.txt", *lines).content == TEXT
 
 
 def test_head_has_the_same_fields_as_get(client: Client) -> None:
-    for name in ("text", "long"):
+    for name in ("text.txt", "long.txt"):
         got = client.get(f"/files/{name}", "Accept-Encoding: gzip").headers
         assert request(client, "HEAD", f"/files/{name}", "Accept-Encoding: gzip").headers == got
 
 
+@pytest.mark.parametrize("media_type", TYPES.values())
 @pytest.mark.parametrize(
-    ("name", "content"),
-    [
-        ("photo.JPG", TEXT),
-        ("archive.tar.gz", TEXT),
-        ("film.mp4", TEXT),
-        ("page.woff2", TEXT),
-        ("nameless", gzip.compress(TEXT) * 50),
-        ("picture", b"\x89PNG\r\n\x1a\n" + TEXT),
-    ],
+    "name", ["photo.JPG", "photo.bmp", "archive.tar", "film.mp4", "app.wasm", "x.unknown", "text"]
 )
-def test_a_compressed_file_is_not_compressed_again(
-    shared: Shared, client: Client, name: str, content: bytes
+@pytest.mark.parametrize("content", [TEXT, LONG])
+def test_other_files_than_text_are_sent_as_they_are(
+    shared: Shared, name: str, content: bytes, media_type: MediaType
 ) -> None:
     write(shared, name, content)
-    answer = client.get(f"/files/{name}", "Accept-Encoding: gzip, br")
-    assert answer.content == content
-    assert "content-encoding" not in answer.headers
-    assert "vary" not in answer.headers
+    with closing(Store(shared.path, media_type=media_type)) as store, Harness(store=store) as server:
+        client = server.connect()
+        answer = client.get(f"/files/{name}", "Accept-Encoding: gzip, br")
+        assert answer.content == content
+        assert answer.headers["content-length"] == str(len(content))
+        assert answer.headers["accept-ranges"] == "bytes"
+        assert answer.headers["etag"] == client.get(f"/files/{name}").headers["etag"]
+        assert not {"content-encoding", "transfer-encoding", "vary"} & set(answer.headers)
+        lines = ["Accept-Encoding: gzip, br", "Range: bytes=4-7", f"If-Range: {answer.headers['etag']}"]
+        assert request(client, "GET", f"/files/{name}", *lines).content == b"same"
+
+
+@pytest.mark.parametrize("media_type", TYPES.values())
+def test_text_is_compressed_whatever_type_is_sent(shared: Shared, media_type: MediaType) -> None:
+    write(shared, "page.html", TEXT)
+    with closing(Store(shared.path, media_type=media_type)) as store, Harness(store=store) as server:
+        answer = server.connect().get("/files/page.html", "Accept-Encoding: gzip")
+        assert answer.headers["content-encoding"] == "gzip"
+        assert gzip.decompress(answer.content) == TEXT
 
 
 # Precompressed variants.
@@ -112,60 +121,60 @@ def test_a_precompressed_variant_is_sent_unchanged(
     shared: Shared, client: Client, asked: str, coding: str
 ) -> None:
     for suffix, name in (("gz", "gzip"), ("br", "br"), ("zst", "zstd")):
-        write(shared, f"text.{suffix}", f"ready in {name}".encode(), WRITTEN + 1)
+        write(shared, f"text.txt.{suffix}", f"ready in {name}".encode(), WRITTEN + 1)
     before = open_descriptors()
-    answer = client.get("/files/text", f"Accept-Encoding: {asked}")
+    answer = client.get("/files/text.txt", f"Accept-Encoding: {asked}")
     assert (answer.headers["content-encoding"], answer.content) == (coding, f"ready in {coding}".encode())
     assert answer.headers["vary"] == "Accept-Encoding"
     assert answer.headers["content-type"] == OCTET_STREAM
-    assert answer.headers["etag"] != client.get("/files/text").headers["etag"]
+    assert answer.headers["etag"] != client.get("/files/text.txt").headers["etag"]
     lines = [f"Accept-Encoding: {asked}", f"If-None-Match: {answer.headers['etag']}"]
-    assert request(client, "GET", "/files/text", *lines).status == 304
-    assert client.get("/files/text").content == TEXT
+    assert request(client, "GET", "/files/text.txt", *lines).status == 304
+    assert client.get("/files/text.txt").content == TEXT
     assert open_descriptors() == before
 
 
 def test_a_variant_added_later_is_found(shared: Shared) -> None:
-    write(shared, "text", TEXT)
+    write(shared, "text.txt", TEXT)
     os.utime(shared.path, (WRITTEN, WRITTEN))
     with closing(Store(shared.path, wall_clock=lambda: NOW)) as store, Harness(store=store) as server:
         client = server.connect()
         for _ in range(2):
-            assert client.get("/files/text", "Accept-Encoding: br").content == TEXT
-        assert "text" in store.precompressed._without_variants
-        write(shared, "text.br", b"ready in br")
-        assert client.get("/files/text", "Accept-Encoding: br").content == b"ready in br"
-        os.unlink(shared.path / "text.br")
-        assert client.get("/files/text", "Accept-Encoding: br").content == TEXT
+            assert client.get("/files/text.txt", "Accept-Encoding: br").content == TEXT
+        assert "text.txt" in store.precompressed._without_variants
+        write(shared, "text.txt.br", b"ready in br")
+        assert client.get("/files/text.txt", "Accept-Encoding: br").content == b"ready in br"
+        os.unlink(shared.path / "text.txt.br")
+        assert client.get("/files/text.txt", "Accept-Encoding: br").content == TEXT
 
 
 def test_the_cache_of_missing_variants_is_bounded(shared: Shared, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("reactor.handlers.files.precompressed.MAX_CACHED_NAMES", 3)
     for number in range(10):
-        write(shared, f"f{number}", TEXT)
+        write(shared, f"f{number}.txt", TEXT)
     os.utime(shared.path, (WRITTEN, WRITTEN))
     with closing(Store(shared.path, wall_clock=lambda: NOW)) as store, Harness(store=store) as server:
         for number in range(10):
-            server.connect().get(f"/files/f{number}", "Accept-Encoding: gzip")
+            server.connect().get(f"/files/f{number}.txt", "Accept-Encoding: gzip")
             assert 1 <= len(store.precompressed._without_variants) <= 3
 
 
 def test_a_variant_older_than_the_file_is_not_sent(shared: Shared, client: Client) -> None:
-    write(shared, "text.gz", b"stale", WRITTEN - 1)
-    answer = client.get("/files/text", "Accept-Encoding: gzip")
+    write(shared, "text.txt.gz", b"stale", WRITTEN - 1)
+    answer = client.get("/files/text.txt", "Accept-Encoding: gzip")
     assert gzip.decompress(answer.content) == TEXT
 
 
 def test_a_link_or_fifo_is_not_a_variant(shared: Shared, client: Client) -> None:
     (shared.outside / "secret").write_bytes(b"secret")
-    (shared.path / "text.gz").symlink_to(shared.outside / "secret")
-    os.mkfifo(shared.path / "text.br")
-    answer = client.get("/files/text", "Accept-Encoding: gzip, br")
+    (shared.path / "text.txt.gz").symlink_to(shared.outside / "secret")
+    os.mkfifo(shared.path / "text.txt.br")
+    answer = client.get("/files/text.txt", "Accept-Encoding: gzip, br")
     assert gzip.decompress(answer.content) == TEXT
 
 
 def test_a_variant_is_also_served_as_a_file(shared: Shared, client: Client) -> None:
-    write(shared, "text.gz", gzip.compress(TEXT), WRITTEN)
-    answer = client.get("/files/text.gz", "Accept-Encoding: gzip")
+    write(shared, "text.txt.gz", gzip.compress(TEXT), WRITTEN)
+    answer = client.get("/files/text.txt.gz", "Accept-Encoding: gzip")
     assert gzip.decompress(answer.content) == TEXT
     assert "content-encoding" not in answer.headers

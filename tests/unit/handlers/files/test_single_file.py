@@ -105,10 +105,17 @@ def test_the_file_cannot_be_changed(client: Client, shared: Shared, name: str) -
 
 
 @pytest.mark.parametrize("coding", ["gzip", "br", "zstd"])
-def test_a_precompressed_variant_is_another_file(client: Client, coding: str) -> None:
-    answer = client.get("/files/text", f"Accept-Encoding: {coding}")
-    content = answer.content
-    assert (gzip.decompress(content) if coding == "gzip" else content) == TEXT
+def test_a_precompressed_variant_is_another_file(shared: Shared, coding: str) -> None:
+    for suffix, content in (
+        ("", TEXT),
+        (".gz", gzip.compress(b"another file")),
+        (".br", b"?"),
+        (".zst", b"?"),
+    ):
+        (shared.path / f"text.txt{suffix}").write_bytes(content)
+    with serving(shared.path / "text.txt") as client:
+        content = client.get("/files/text.txt", f"Accept-Encoding: {coding}").content
+        assert (gzip.decompress(content) if coding == "gzip" else content) == TEXT
 
 
 def test_a_replacement_of_the_file_is_served(client: Client, shared: Shared) -> None:
