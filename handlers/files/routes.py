@@ -33,7 +33,7 @@ from .listing import EntryBudget, list_directory
 from .metadata import precondition_failed
 from .resumable import UploadRegistry, UploadSink
 from .store import Store
-from .upload import CheckedUpload, Upload, read_digests
+from .upload import CheckedUpload, Upload, read_digests, require_length
 
 PATTERN = "/files/{name...}"
 PAGE = "index.html"
@@ -127,8 +127,10 @@ class Files:
         head = request.head
         if request.method == "POST":
             require_same_origin(request, self._allowed_origin)
-            if is_directory_name(name):
-                return FormUpload(self._store, request, name, self._form_files)
+        if head.length == 0:
+            require_length(head.headers)
+        if request.method == "POST" and is_directory_name(name):
+            return FormUpload(self._store, request, name, self._form_files)
         if _SPECIAL.isdisjoint(head.headers):
             return self._store.create(name, max(0, head.length))
         complete = head.headers.get("upload-complete")
