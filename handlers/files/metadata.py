@@ -37,11 +37,12 @@ def fingerprint_of(status: os.stat_result) -> Fingerprint:
 def validators_of(status: os.stat_result, now: float) -> Validators:
     """Return the validators of a file; ``now`` is in seconds since the epoch.
 
-    A modification time in the future is omitted (RFC 9110, 8.8.2.1).
+    A modification time in the future is omitted (RFC 9110, 8.8.2.1). So are 0 and 1: package managers and
+    build tools set them for every version of a file, which clients could not tell apart.
     """
     digest = hashlib.blake2b(repr(fingerprint_of(status)).encode(), digest_size=12).hexdigest()
     modified = status.st_mtime_ns // 1_000_000_000
-    return Validators(f'"{digest}"', modified if modified <= now else None)
+    return Validators(f'"{digest}"', modified if modified <= now and modified not in (0, 1) else None)
 
 
 class FileMetadata:
