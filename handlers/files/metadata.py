@@ -41,7 +41,7 @@ def validators_of(status: os.stat_result, now: float) -> Validators:
     """Return the validators of a file; ``now`` is in seconds since the epoch.
 
     A modification time in the future is omitted (RFC 9110, 8.8.2.1). So are 0 and 1: package managers and
-    build tools set them for every version of a file, which clients could not tell apart.
+    build tools set them for every version of a file, so that they do not identify one.
     """
     digest = hashlib.blake2b(repr(fingerprint_of(status)).encode(), digest_size=12).hexdigest()
     modified = status.st_mtime_ns // 1_000_000_000
