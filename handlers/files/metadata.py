@@ -24,6 +24,9 @@ from .media_types import FileType
 # millisecond for a chunk, and every response compressed in the same turn adds as much.
 CHUNK_SIZE = 16 * 1024
 
+# The end of the ETag of a file compressed on the fly, in place of the quote.
+_GZIP_END = '-gzip"'
+
 # Device, inode, size, and the times of the last change of the content and of the file, in nanoseconds.
 Fingerprint = tuple[int, int, int, int, int]
 SIZE, MTIME, CTIME = 2, 3, 4  # indexes; creating a NamedTuple for each request would take 0.2 us longer
@@ -37,11 +40,12 @@ def fingerprint_of(status: os.stat_result) -> Fingerprint:
 def validators_of(status: os.stat_result, now: float) -> Validators:
     """Return the validators of a file; ``now`` is in seconds since the epoch.
 
-    A modification time in the future is omitted (RFC 9110, 8.8.2.1).
+    A modification time in the future is omitted (RFC 9110, 8.8.2.1). So are 0 and 1: package managers and
+    build tools set them for every version of a file, so that they do not identify one.
     """
     digest = hashlib.blake2b(repr(fingerprint_of(status)).encode(), digest_size=12).hexdigest()
     modified = status.st_mtime_ns // 1_000_000_000
-    return Validators(f'"{digest}"', modified if modified <= now else None)
+    return Validators(f'"{digest}"', modified if modified <= now and modified not in (0, 1) else None)
 
 
 class FileMetadata:
@@ -73,7 +77,7 @@ class FileMetadata:
         self.headers = self.gzip_headers = file_type.headers + validator_headers(self.validators)
         if self.compressible:
             # RFC 9110, 8.8.3.3: each coding has its own validator.
-            etag = self.validators.etag[:-1] + '-gzip"'
+            etag = self.validators.etag[:-1] + _GZIP_END
             self.gzip_validators = Validators(etag, self.validators.modified)
             self.gzip_headers = file_type.headers + validator_headers(self.gzip_validators)
 
@@ -162,6 +166,15 @@ class FileChunks:
     def close(self) -> None:
         """Close the file."""
         self._representation.close()
+
+
+def etags_of_files(tags: str) -> str:
+    """Replace each ETag of a compressed file by that of the file itself, which has the same state.
+
+    >>> etags_of_files('"a-gzip", W/"b-gzip", "c"')
+    '"a", W/"b", "c"'
+    """
+    return tags.replace(_GZIP_END, '"')
 
 
 def precondition_failed(current: Validators | None) -> str:

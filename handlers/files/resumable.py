@@ -32,7 +32,7 @@ from reactor.http11.headers import Headers
 from reactor.http11.message import HeaderPairs, Request, Response
 from reactor.routing import InterimSink, Router
 
-from .upload import CheckedUpload, Upload
+from .upload import CheckedUpload, Upload, require_length
 
 MAX_UPLOADS = 64  # each keeps a file open
 MEDIA_TYPE = "application/partial-upload"
@@ -216,6 +216,8 @@ class UploadRegistry(dict[str, ResumableUpload]):
     def resume(self, request: Request) -> UploadSink:
         """Return the sink that resumes an upload; raise HTTPError."""
         headers = request.headers
+        if request.head.length == 0:
+            require_length(headers)
         media_type = headers.get("content-type", "").strip().lower()
         if media_type != MEDIA_TYPE:
             reason = f"invalid Content-Type: {quote(media_type)} (expected {MEDIA_TYPE})"

@@ -30,10 +30,10 @@ from .csrf import require_same_origin
 from .download import download
 from .forms import FormUpload, OpenFileLimit
 from .listing import EntryBudget, list_directory
-from .metadata import precondition_failed
+from .metadata import etags_of_files, precondition_failed
 from .resumable import UploadRegistry, UploadSink
 from .store import Store
-from .upload import CheckedUpload, Upload, read_digests
+from .upload import CheckedUpload, Upload, read_digests, require_length
 
 PATTERN = "/files/{name...}"
 PAGE = "index.html"
@@ -127,8 +127,10 @@ class Files:
         head = request.head
         if request.method == "POST":
             require_same_origin(request, self._allowed_origin)
-            if is_directory_name(name):
-                return FormUpload(self._store, request, name, self._form_files)
+        if head.length == 0:
+            require_length(head.headers)
+        if request.method == "POST" and is_directory_name(name):
+            return FormUpload(self._store, request, name, self._form_files)
         if _SPECIAL.isdisjoint(head.headers):
             return self._store.create(name, max(0, head.length))
         complete = head.headers.get("upload-complete")
@@ -194,18 +196,25 @@ def _check_representation(headers: Headers) -> None:
 
 
 class Precondition:
-    """The precondition of a request that changes a file; a ``Condition`` for the store."""
+    """The precondition of a request that changes a file; a ``Condition`` for the store.
 
-    __slots__ = ("_request", "_wall_clock")
+    The request changes the file in all codings, so the ETag of any of them is compared.
+    """
+
+    __slots__ = ("_headers", "_method", "_wall_clock")
 
     def __init__(self, request: Request, wall_clock: Callable[[], float]) -> None:
-        self._request = request
+        self._method = request.method
+        self._headers = request.headers
         self._wall_clock = wall_clock
+        for name in ("If-Match", "If-None-Match"):
+            tags = self._headers.get(name)
+            if tags is not None:
+                self._headers = self._headers.replacing(name, etags_of_files(tags))
 
     def check(self, current: Validators | None) -> None:
         """Raise HTTPError unless it is true for a file with these validators (None: no file)."""
-        request = self._request
-        status = evaluate(request.method, request.headers, current, self._wall_clock())
+        status = evaluate(self._method, self._headers, current, self._wall_clock())
         if status is not None:
             raise HTTPError(status, precondition_failed(current))
 

@@ -25,6 +25,7 @@ from typing import Protocol
 
 from reactor.http11.conditional import Validators
 from reactor.http11.errors import HTTPError
+from reactor.http11.headers import Headers
 
 from .paths import READ, TEMPORARY_PREFIX, SharedRoot, http_error_from
 
@@ -196,6 +197,14 @@ class CheckedUpload:
     def close(self) -> None:
         """Close the upload."""
         self._upload.close()
+
+
+def require_length(headers: Headers) -> None:
+    """Raise HTTPError(411) for a request that is not chunked, unless it has a Content-Length."""
+    if "content-length" not in headers:
+        raise HTTPError(
+            411, "missing Content-Length or Transfer-Encoding (an upload of 0 bytes needs Content-Length: 0)"
+        )
 
 
 def read_digests(value: str) -> dict[str, bytes]:

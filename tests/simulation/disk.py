@@ -166,4 +166,4 @@ class Status:
         readable = fcntl.fcntl(descriptor, fcntl.F_GETFL) & os.O_ACCMODE == os.O_RDONLY
         regular = stat.S_ISREG(real.st_mode)
         self.st_ino = zlib.crc32(os.pread(descriptor, real.st_size, 0)) if readable and regular else 0
-        self.st_mtime_ns = self.st_ctime_ns = 1_000_000_000
+        self.st_mtime_ns = self.st_ctime_ns = 2_000_000_000

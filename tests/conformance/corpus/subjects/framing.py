@@ -30,6 +30,13 @@ def entries() -> Iterator[Entry]:
     yield from refused("RFC 9112, 6.1", 501, *_unknown_codings())
     yield from refused("RFC 9112, 6.3 rule 5", 400, *_lengths())
     yield from _two_lengths()
+    yield from refused(
+        "RFC 9110, 15.5.12",
+        411,
+        ("length-missing", "An upload without a length may be one that lost it.", post()),
+        ("length-missing-content", "The content is not a request.", post(content=HIDDEN)),
+        ("length-missing-in-1-0", "A length is needed in HTTP/1.0, too.", post(version=b"HTTP/1.0")),
+    )
 
 
 def _both() -> Iterator[Entry]:

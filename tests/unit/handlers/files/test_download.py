@@ -74,6 +74,27 @@ def test_a_future_modification_time_is_not_sent(shared: Shared, client: Client) 
     assert answer.headers["etag"]
 
 
+@pytest.mark.parametrize("modified", [0, 1])
+def test_a_fixed_modification_time_is_not_a_validator(
+    shared: Shared, client: Client, name: str, modified: int
+) -> None:
+    path = shared.path / name
+    os.utime(path, (modified, modified))
+    first = client.get(f"/files/{name}")
+    assert "last-modified" not in first.headers
+    new = shared.path / "new"  # a new version of the file, with the same time
+    new.write_bytes(CONTENTS[name][::-1])
+    os.utime(new, (modified, modified))
+    new.rename(path)
+    date = formatdate(modified, usegmt=True)
+    for line in (f"If-Modified-Since: {date}", f"If-None-Match: {first.headers['etag']}"):
+        answer = client.get(f"/files/{name}", line)
+        assert (answer.status, answer.content) == (200, CONTENTS[name][::-1])
+    answer = client.get(f"/files/{name}", "Range: bytes=1-2", f"If-Range: {date}")
+    assert answer.status == 200
+    assert request(client, "GET", f"/files/{name}", f"If-None-Match: {answer.headers['etag']}").status == 304
+
+
 # Preconditions.
 
 

@@ -187,6 +187,26 @@ def test_a_malformed_request_changes_nothing(server: Harness, lines: list[str], 
     assert offset(server, where) == 3
 
 
+@pytest.mark.parametrize("complete", [False, True])
+def test_a_request_without_a_length_is_411_and_changes_nothing(
+    shared: Shared, server: Harness, complete: bool
+) -> None:
+    line = f"Upload-Complete: ?{complete:d}"
+    for method in ("POST", "PUT"):
+        assert request(server.connect(), method, "/files/new", line).status == 411
+    shared.assert_untouched()
+    where = begin(server, b"abc", "Upload-Length: 3")
+    writer = server.connect()  # a refused request does not take over
+    fields = f"{PARTIAL}\r\nUpload-Offset: 3\r\nUpload-Complete: ?1"
+    writer.send(
+        f"PATCH {where} HTTP/1.1\r\nHost: test\r\n{fields}\r\nTransfer-Encoding: chunked\r\n\r\n".encode()
+    )
+    assert request(server.connect(), "PATCH", where, PARTIAL, "Upload-Offset: 3", line).status == 411
+    writer.send(b"0\r\n\r\n")
+    writer.assert_responds(201)
+    assert (shared.path / "new").read_bytes() == b"abc"
+
+
 @pytest.mark.parametrize("line", ["Upload-Complete: yes", "Upload-Complete: ?2", "Upload-Complete:"])
 def test_a_malformed_initial_request_is_refused(shared: Shared, server: Harness, line: str) -> None:
     assert send(server.connect(), "PUT", "/files/new", b"abc", line).status == 400

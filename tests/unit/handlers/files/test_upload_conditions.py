@@ -129,6 +129,23 @@ def test_if_match_prevents_a_lost_update(shared: Shared, client: Client, method:
     assert (shared.path / "file").exists() == (method != "DELETE")
 
 
+@pytest.mark.parametrize("method", ["PUT", "POST", "DELETE"])
+def test_the_etag_of_a_compressed_download_is_compared(shared: Shared, client: Client, method: str) -> None:
+    (shared.path / "page.txt").write_bytes(b"words " * 1000)
+    stale = client.get("/files/page.txt", "Accept-Encoding: gzip").headers["etag"]
+    (shared.path / "page.txt").write_bytes(b"other words " * 1000)
+    answer = client.get("/files/page.txt", "Accept-Encoding: gzip")
+    assert answer.headers["content-encoding"] == "gzip"
+    tag = answer.headers["etag"]
+    assert tag != etag(client, "/files/page.txt")
+    for line in (f"If-Match: {stale}", f"If-Match: W/{tag}", f"If-None-Match: {tag}"):
+        assert send(client.server.connect(), method, "/files/page.txt", b"new", line).status == 412
+    assert (shared.path / "page.txt").read_bytes() == b"other words " * 1000
+    lines = ("If-Match: " + stale, "If-Match: " + tag)
+    assert send(client, method, "/files/page.txt", b"new", *lines).status in (201, 204)
+    assert (shared.path / "page.txt").exists() == (method != "DELETE")
+
+
 @pytest.mark.parametrize("method", ["PUT", "POST"])
 def test_if_none_match_never_replaces_a_file(shared: Shared, client: Client, method: str) -> None:
     assert send(client, method, "/files/new", b"1", "If-None-Match: *").status == 201

@@ -25,7 +25,6 @@ def test_an_upload_is_stored_before_its_response(shared: Shared, client: Client)
         pytest.param("Content-Length: 3", b"abc", b"abc", id="Content-Length"),
         pytest.param("Transfer-Encoding: chunked", b"0\r\n\r\n", b"", id="empty, chunked"),
         pytest.param("Transfer-Encoding: chunked", b"1\r\na\r\n2\r\nbc\r\n0\r\n\r\n", b"abc", id="chunked"),
-        pytest.param("X-Nothing: 1", b"", b"", id="no content at all"),
     ],
 )
 @pytest.mark.parametrize("byte_by_byte", [False, True], ids=["whole", "octet by octet"])
@@ -38,6 +37,22 @@ def test_an_upload_may_be_framed_in_any_way(
     client.assert_responds(201)
     assert shared.files() == {**shared.original_files, "file": content}
     assert client.get("/files/file").content == content
+
+
+@pytest.mark.parametrize("version", ["1.0", "1.1"])
+@pytest.mark.parametrize("path", ["/files/file", "/files/new", "/files/"])
+@pytest.mark.parametrize("method", ["POST", "PUT"])
+@pytest.mark.parametrize(
+    "lines", ["", "If-Match: *\r\n", "Expect: 100-continue\r\n", "Connection: keep-alive\r\n"]
+)
+def test_an_upload_without_a_length_is_411_and_changes_nothing(
+    shared: Shared, client: Client, method: str, path: str, version: str, lines: str
+) -> None:
+    client.send(f"{method} {path} HTTP/{version}\r\nHost: test\r\n{lines}\r\ncontent".encode())
+    answer = client.assert_responds(411)
+    assert answer.content.startswith(b"missing Content-Length or Transfer-Encoding")
+    client.assert_closed()  # what follows may be the content: it is not parsed as a request
+    shared.assert_untouched()
 
 
 def test_readers_see_old_or_new_content_never_a_mix(shared: Shared, server: Harness, client: Client) -> None:
