@@ -125,12 +125,12 @@ class Files:
         """Open the sink for the body of a POST or PUT; raise HTTPError."""
         name = request.params["name"]
         head = request.head
-        if request.method == "POST":
-            require_same_origin(request, self._allowed_origin)
         if head.length == 0:
             require_length(head.headers)
-        if request.method == "POST" and is_directory_name(name):
-            return FormUpload(self._store, request, name, self._form_files)
+        if request.method == "POST":
+            require_same_origin(request, self._allowed_origin)
+            if is_directory_name(name):
+                return FormUpload(self._store, request, name, self._form_files)
         if _SPECIAL.isdisjoint(head.headers):
             return self._store.create(name, max(0, head.length))
         complete = head.headers.get("upload-complete")
