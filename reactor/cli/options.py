@@ -255,6 +255,7 @@ def read_variable(action: argparse.Action, text: str) -> object:
 _NEEDED: tuple[tuple[tuple[str, ...], str, str], ...] = (
     (("types", "hidden", "read_only", *_UPLOAD_OPTIONS), "directory", "without a directory"),
     (("trace_limit",), "trace", "without --trace"),
+    (("content_timeout",), "min_rate", "with a minimum rate of 0"),
 )
 # Options that have no effect with another one.
 _CONTRADICTIONS = (

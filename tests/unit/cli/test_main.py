@@ -274,6 +274,7 @@ def test_a_value_out_of_range_is_named_with_its_source(
         ("--auth-upload a:b", "--auth-upload has no effect without a directory"),
         ("-d . --read-only --auth-upload a:b", "--auth-upload has no effect with --read-only"),
         ("--trace-limit 1M", "--trace-limit has no effect without --trace"),
+        ("--content-timeout 5 --min-rate 0", "--content-timeout has no effect with a minimum rate of 0"),
         ("--min-rate 1.5K", "invalid rate: '1.5K' (examples: 500, 0.5, 64K)"),
         ("--port", "--port"),
         ("--port http", "http"),
