@@ -119,7 +119,7 @@ class Headers(Mapping[str, str]):
         return len(self._lines)
 
     def get_all(self, name: str) -> list[str]:
-        """Return the value of each line with this name, in order; [] if there is none."""
+        """Return the value of each line with this name, in order; an empty list if it is missing."""
         return [value for lower, value, _ in self._lines if lower == name.lower()]
 
     def replacing(self, name: str, value: str) -> "Headers":

@@ -51,7 +51,7 @@ def test_stage_3_any_other_path_is_404(connection: ClientConnection, path: str) 
         pytest.param("/echo/a/b//c", b"a/b//c", id="slashes"),
         pytest.param("/echo/a%20b%C3%A9", "a bé".encode(), id="percent-encoded"),
         pytest.param("/echo/", b"", id="nothing"),
-        pytest.param("/echo/abc?x=1", b"abc", id="a query is no part of it"),
+        pytest.param("/echo/abc?x=1", b"abc", id="without the query"),
     ],
 )
 def test_stage_4_echo_answers_with_the_rest_of_the_path(
@@ -89,7 +89,7 @@ def test_stage_6_connections_are_served_at_once(server: ServerProcess) -> None:
         assert connection.answer().content == f"half-{number}".encode()
 
 
-def test_stage_7_a_file_is_sent_as_octets(connection: ClientConnection, directory: Path) -> None:
+def test_stage_7_a_file_is_sent_as_an_octet_stream(connection: ClientConnection, directory: Path) -> None:
     content = bytes(range(256)) * 1000
     (directory / "download").write_bytes(content)
     answer = connection.get("/files/download")
@@ -231,7 +231,7 @@ def test_the_access_log_has_a_line_for_each_request() -> None:
     assert lines[1].endswith(" c1#2")
 
 
-def test_a_name_is_stored_octet_for_octet_whatever_the_locale(tmp_path: Path) -> None:
+def test_a_name_is_stored_byte_for_byte_whatever_the_locale(tmp_path: Path) -> None:
     ascii_only = {"LC_ALL": "POSIX", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"}
     with ServerProcess("--directory", str(tmp_path), extra=ascii_only) as server:
         assert server.get("/files/%E6%97%A5").status == 404

@@ -71,8 +71,12 @@ def _both() -> Iterator[Entry]:
         ("cl-cl-te", "Two lengths conflict.", with_length(LENGTH, CHUNKED)),
         ("cl-malformed-te", "An invalid length conflicts.", post(CHUNKED, b"Content-Length: x")),
         ("cl-empty-te", "An empty length conflicts.", post(CHUNKED, b"Content-Length:")),
-        ("cl-te-get", "GET is no exception.", get(CHUNKED, b"Content-Length: 0") + b"0\r\n\r\n"),
-        ("cl-te-close", "Connection: close is no exception.", with_length(CHUNKED, b"Connection: close")),
+        ("cl-te-get", "The rule applies to GET, too.", get(CHUNKED, b"Content-Length: 0") + b"0\r\n\r\n"),
+        (
+            "cl-te-close",
+            "The rule applies with Connection: close, too.",
+            with_length(CHUNKED, b"Connection: close"),
+        ),
         (
             "cl-te-named-by-connection",
             "A field named in Connection still counts.",
