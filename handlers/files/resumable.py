@@ -15,7 +15,7 @@ A POST gets 201 even if a file was replaced. GET is like HEAD. Clients that anno
 its Location, and while a body is received, others with Upload-Offset.
 
 1. A POST or PUT with ``Upload-Complete`` starts a resumable upload. Like any upload it is written to a
-   temporary file, but the file is kept when the connection is lost.
+   temporary file, but the file is kept when the connection is lost, if the client knows the Location.
 2. One request at a time may write. A later request takes over from an earlier one, whose connection may
    be lost without the server having noticed.
 3. The length of an upload may be given by Upload-Length, or by the Content-Length of a request with
@@ -44,6 +44,7 @@ PATTERN = "/uploads/{token}"
 
 INTEROP_VERSION = 8  # of the draft; clients that announce another one get no 104
 VERSION_HEADER = ("Upload-Draft-Interop-Version", str(INTEROP_VERSION))
+INCONSISTENT_LENGTH = ("inconsistent-upload-length", {"title": "Inconsistent Upload Length Values"})
 PROGRESS_INTERVAL = 256 * 1024  # bytes received between two interim responses
 
 
@@ -78,11 +79,21 @@ class Creation(NamedTuple):
 class UploadSink(InterimSink):
     """A sink that appends the body of one request to an upload."""
 
-    __slots__ = ("_gets_interim", "_next_progress", "_registry", "complete", "interim", "token", "upload")
+    __slots__ = (
+        "_gets_interim",
+        "_is_location_known",
+        "_next_progress",
+        "_registry",
+        "complete",
+        "interim",
+        "token",
+        "upload",
+    )
 
     def __init__(self, registry: "UploadRegistry", token: str, complete: bool, gets_interim: bool) -> None:
         self._registry = registry
         self._gets_interim = gets_interim
+        self._is_location_known = True  # to the client
         self.complete = complete
         self.token = token
         self.interim = None
@@ -103,6 +114,7 @@ class UploadSink(InterimSink):
 
     def announce(self) -> None:
         """Send an interim response with the Location before the body is received, if the client gets them."""
+        self._is_location_known = self._gets_interim
         if self._gets_interim:
             location = ("Location", resource_path(self.token))
             self.interim = 104, (VERSION_HEADER, location, self._registry.limit_header)
@@ -123,8 +135,12 @@ class UploadSink(InterimSink):
         if not self.complete:
             return Response(204, b"", _progress_headers(upload))
         if upload.length is not None and upload.offset != upload.length:
-            reason = f"upload incomplete: {upload.offset} of {upload.length} bytes received"
-            raise inconsistent_length(reason, upload)
+            raise ProblemError(
+                400,
+                f"upload incomplete: {upload.offset} of {upload.length} bytes received",
+                _progress_headers(upload),
+                *INCONSISTENT_LENGTH,
+            )
         try:
             finished = upload.sink.finish()
             finished.commit(touch=True)
@@ -142,13 +158,16 @@ class UploadSink(InterimSink):
         response = self.answer()
         if self.complete:
             return response
+        self._is_location_known = True
         location = ("Location", resource_path(self.token))
         return Response(201, b"", (location, *response.headers, self._registry.limit_header))
 
     def close(self) -> None:
-        """Stop writing; another request may resume the upload."""
+        """Stop writing; another request may resume the upload if the client knows its Location."""
         if self.upload.writer is self:
             self.upload.writer = None
+            if not self._is_location_known:
+                self._registry.drop(self.token)
 
 
 class UploadRegistry(dict[str, ResumableUpload]):
@@ -210,7 +229,7 @@ class UploadRegistry(dict[str, ResumableUpload]):
         if max(request.head.length, length or 0) > self.max_size:
             raise content_too_large(self.max_size)
         always_created = request.method == "POST"
-        return Creation(request.path, always_created, length, complete, _gets_interim(request.headers))
+        return Creation(request.path, always_created, length, complete, _gets_interim(request))
 
     def begin(self, creation: Creation, sink: Upload | CheckedUpload) -> UploadSink:
         """Start an upload into a sink; at the limit, close the sink and raise HTTPError(503)."""
@@ -237,13 +256,23 @@ class UploadRegistry(dict[str, ResumableUpload]):
         token = request.params["token"]
         upload = self.touch(token)
         if offset != upload.offset:
-            raise wrong_offset(offset, upload)
+            raise ProblemError(
+                409,
+                f"wrong Upload-Offset: {offset} (expected {upload.offset})",
+                _progress_headers(upload),
+                "mismatching-upload-offset",
+                {
+                    "title": "Mismatching Upload Offset",
+                    "expected-offset": upload.offset,
+                    "provided-offset": offset,
+                },
+            )
         self.check_end(token, offset + max(0, request.head.length))
         length = _read_length(request, complete, upload)
         if length is not None and length > self.max_size:
             raise content_too_large(self.max_size)
         upload.length = length
-        return UploadSink(self, token, complete, _gets_interim(headers))
+        return UploadSink(self, token, complete, _gets_interim(request))
 
     def check_end(self, token: str, end: int) -> None:
         """Raise HTTPError(413) if the data of an upload would end beyond its length or the maximum size.
@@ -253,11 +282,13 @@ class UploadRegistry(dict[str, ResumableUpload]):
         upload = self[token]
         if upload.length is not None and end > upload.length:
             self.drop(token)
-            reason = f"upload removed: more data than its Upload-Length of {upload.length} bytes"
-            raise HTTPError(413, reason, (("Upload-Complete", "?0"),))
+            raise HTTPError(
+                413,
+                f"upload removed: more data than its Upload-Length of {upload.length} bytes",
+                (("Upload-Complete", "?0"),),
+            )
         if end > self.max_size:
-            reason = f"upload too large: over {self.max_size} bytes"
-            raise HTTPError(413, reason, _progress_headers(upload))
+            raise HTTPError(413, f"upload too large: over {self.max_size} bytes", _progress_headers(upload))
 
     def answer_resumed(self, request: Request) -> Response:
         """Return the response to a request that resumed an upload."""
@@ -311,9 +342,10 @@ def _read_integer(headers: Headers, name: str) -> int | None:
     return item if type(item) is int and item >= 0 else None
 
 
-def _gets_interim(headers: Headers) -> bool:
+def _gets_interim(request: Request) -> bool:
     """Return whether a client announced our version of the draft; others must not get 104."""
-    return _read_integer(headers, "upload-draft-interop-version") == INTEROP_VERSION
+    version = _read_integer(request.headers, "upload-draft-interop-version")
+    return version == INTEROP_VERSION and request.head.version == 1
 
 
 def _read_length(request: Request, complete: bool, upload: ResumableUpload | None = None) -> int | None:
@@ -325,26 +357,13 @@ def _read_length(request: Request, complete: bool, upload: ResumableUpload | Non
     lengths = {each for each in (known, given, implied) if each is not None}
     if len(lengths) > 1 or any(length < end for length in lengths):
         found = " and ".join(map(str, sorted(lengths | {end})))
-        raise inconsistent_length(f"inconsistent lengths of the upload: {found} bytes", upload)
+        raise ProblemError(
+            400,
+            f"inconsistent lengths of the upload: {found} bytes",
+            (("Upload-Complete", "?0"),) if upload is None else _progress_headers(upload),
+            *INCONSISTENT_LENGTH,
+        )
     return lengths.pop() if lengths else None
-
-
-def inconsistent_length(reason: str, upload: ResumableUpload | None) -> HTTPError:
-    """Return the error for a request whose length does not fit that of the upload, or of other headers."""
-    headers = (("Upload-Complete", "?0"),) if upload is None else _progress_headers(upload)
-    title = {"title": "Inconsistent Upload Length Values"}
-    return ProblemError(400, reason, headers, "inconsistent-upload-length", title)
-
-
-def wrong_offset(offset: int, upload: ResumableUpload) -> HTTPError:
-    """Return the error for a request that does not continue at the end of the received data."""
-    members: dict[str, str | int] = {
-        "title": "Mismatching Upload Offset",
-        "expected-offset": upload.offset,
-        "provided-offset": offset,
-    }
-    reason = f"wrong Upload-Offset: {offset} (expected {upload.offset})"
-    return ProblemError(409, reason, _progress_headers(upload), "mismatching-upload-offset", members)
 
 
 def _progress_headers(upload: ResumableUpload) -> HeaderPairs:

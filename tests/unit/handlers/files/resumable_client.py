@@ -15,11 +15,11 @@ VERSION = "Upload-Draft-Interop-Version: 8"
 
 
 @contextmanager
-def resumable(shared: Shared, limit: int = MAX, **settings: float) -> Iterator[Harness]:
+def resumable(shared: Shared, limit: int = MAX, max_body: int = 1 << 30) -> Iterator[Harness]:
     """Start a server with resumable uploads."""
     with (
         closing(Store(shared.path)) as store,
-        Harness(handlers.build(store, resumable=limit), **settings) as harness,
+        Harness(handlers.build(store, resumable=limit), max_body=max_body) as harness,
     ):
         yield harness
 

@@ -74,6 +74,24 @@ def test_an_interrupted_upload_is_resumed(shared: Shared, server: Harness, cut: 
     assert (shared.path / "new").read_bytes() == CONTENT
 
 
+@pytest.mark.parametrize("line", ["Upload-Complete: ?0", "Upload-Complete: ?1"])
+@pytest.mark.parametrize("version", ["HTTP/1.0", "HTTP/1.1"])
+def test_an_interrupted_upload_whose_location_is_unknown_is_removed(
+    shared: Shared, server: Harness, line: str, version: str
+) -> None:
+    lines = [line, *([VERSION] if version == "HTTP/1.0" else [])]  # no 104 in either case
+    before = open_descriptors()
+    client = server.connect()
+    client.send(
+        head("PUT", "/files/new", *lines, "Content-Length: 10").replace(b"HTTP/1.1", version.encode())
+    )
+    client.send(b"abc")
+    assert leftovers(shared) == 1
+    client.close()
+    shared.assert_untouched()
+    assert open_descriptors() == before
+
+
 def test_without_the_field_an_upload_is_not_resumable(shared: Shared, server: Harness) -> None:
     client = server.connect()
     client.send(b"PUT /files/new HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nabc")

@@ -174,7 +174,7 @@ def test_other_resources_announce_no_limit(server: Harness, path: str) -> None:
 
 
 def test_options_is_the_same_with_passwords_and_cors(shared: Shared, store: Store) -> None:
-    routes = AuthRouter(auth=[b"digest"], cors=True)
+    routes = AuthRouter(auth=b"digest", cors=True)
     with Harness(handlers.build(store, resumable=MAX, routes=routes), max_body=MAX) as server:
         headers = request(server.connect(), "OPTIONS", "/files/new").headers
         assert headers["upload-limit"] == LIMIT
