@@ -175,19 +175,19 @@ def test_interim_responses_are_sent_while_the_body_is_received(version: str) -> 
         assert client.assert_responds(200).content == b"aaaaa"
 
 
-@pytest.mark.parametrize("turn_requests", [3, 64])
-@pytest.mark.parametrize("count", [1, 20])
+@pytest.mark.parametrize("turn_requests", [1, 64])
+@pytest.mark.parametrize("count", [1, 200])
 def test_a_client_may_read_interim_responses_after_it_sent_the_body(turn_requests: int, count: int) -> None:
-    piece = b"1\r\na\r\n" * count
+    piece = b"\r\na\r\n1" * count  # ends in the middle of a chunk
     with Harness(posting(CountingSink()), turn_requests=turn_requests) as server:
         client = server.connect()
         shrink_buffers(client)
-        client.send(request("/post", "Transfer-Encoding: chunked", method="POST"))
+        client.send(request("/post", "Transfer-Encoding: chunked", method="POST") + b"1")
         for _ in range(200):
             client.send(piece)
         assert 0 < client.connection.unsent < 100  # one interim response
         assert client.connection.state is State.RECEIVING_CONTENT
-        client.send(piece + b"0\r\n\r\n" + CANARY)
+        client.send(piece[:-1] + b"0\r\n\r\n" + CANARY)
         *answers, last, canary = client.responses()
         assert (last.status, len(last.content)) == (200, 201 * count)
         assert canary.content == b"the canary sings"

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from reactor import handlers
-from reactor.basic_auth import AuthRouter
+from reactor.basic_auth import AuthRouter, digest
 from reactor.handlers.files.store import Store
 from tests.support.in_process import Answer, Client, Harness
 from tests.support.requests import chunks
@@ -173,12 +173,15 @@ def test_other_resources_announce_no_limit(server: Harness, path: str) -> None:
     assert "upload-limit" not in request(server.connect(), "OPTIONS", path).headers
 
 
-def test_options_is_the_same_with_passwords_and_cors(shared: Shared, store: Store) -> None:
-    routes = AuthRouter(auth=b"digest", cors=True)
+def test_limits_are_announced_with_passwords_and_cors_too(store: Store) -> None:
+    routes = AuthRouter(auth=digest("a:b"), cors=True)
     with Harness(handlers.build(store, resumable=MAX, routes=routes), max_body=MAX) as server:
         headers = request(server.connect(), "OPTIONS", "/files/new").headers
         assert headers["upload-limit"] == LIMIT
         assert "Upload-Complete" in headers["access-control-allow-headers"]
+        client = server.connect()
+        client.send(head("PUT", "/files/new", "Authorization: Basic YTpi", f"Content-Length: {MAX + 1}"))
+        assert client.assert_responds(413).headers["upload-limit"] == LIMIT
 
 
 def test_a_limit_of_more_than_15_digits_is_announced_as_the_largest_integer(shared: Shared) -> None:
@@ -253,7 +256,8 @@ def test_fields_may_have_parameters(shared: Shared, server: Harness) -> None:
 
 
 @pytest.mark.parametrize(
-    "values", [["-1"], ["6.0"], ['"6"'], ["six"], [""], ["6 6"], ["6", "6"], ["1" * 16], ["6;A"], [":Ng==:"]]
+    "values",
+    [["-1"], ["6.0"], ['"6"'], ["six"], [""], ["6 6"], ["6", "6"], ["1" * 16], ["6;A"], ["?1"], [":Ng==:"]],
 )
 def test_a_malformed_length_is_ignored(shared: Shared, server: Harness, values: list[str]) -> None:
     lines = [f"Upload-Length: {value}" for value in values]
