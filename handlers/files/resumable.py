@@ -269,8 +269,8 @@ class UploadRegistry(dict[str, ResumableUpload]):
             )
         self.check_end(token, offset + max(0, request.head.length))
         length = _read_length(request, complete, upload)
-        if length is not None and length > self.max_size:
-            raise content_too_large(self.max_size)
+        if length is not None:
+            self.check_end(token, length)
         upload.length = length
         return UploadSink(self, token, complete, _gets_interim(request))
 

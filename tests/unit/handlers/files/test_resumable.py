@@ -242,6 +242,7 @@ def test_an_upload_over_the_limit_is_refused(shared: Shared, server: Harness) ->
     where = begin(server)
     answer = resume(server, where, 0, b"x", False, f"Upload-Length: {MAX + 1}")
     assert (answer.status, answer.headers["upload-limit"]) == (413, f"max-size={MAX}")
+    assert (answer.headers["upload-complete"], answer.headers["upload-offset"]) == ("?0", "0")
     assert resume(server, where, 0, bytes(MAX), False).status == 204
     answer = resume(server, where, MAX, b"x", False)
     assert (answer.status, answer.headers["upload-limit"]) == (413, f"max-size={MAX}")
