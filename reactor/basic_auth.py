@@ -121,7 +121,7 @@ def with_check(route: Route, check: Check) -> Route:
     """Return a route that checks requests before its sink is opened and its handler is called."""
     checked = _CheckedRoute(route, check)
     sink = None if route.sink is None else checked.open_sink
-    return Route(route.template, checked.answer, sink, route.always_open_sink)
+    return Route(route.template, checked.answer, sink, route.always_open_sink, route.limits)
 
 
 def _check(request: Request, digests: Sequence[bytes], realm: str) -> None:

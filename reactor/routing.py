@@ -52,9 +52,11 @@ class Sink(Protocol):
 
 
 class InterimSink:
-    """Base class of sinks with an interim response, sent before the body is received (RFC 9110, 15.2).
+    """Base class of sinks with interim responses (RFC 9110, 15.2).
 
-    ``interim`` is its status and headers, or None. HTTP/1.0 clients get no interim response.
+    ``interim`` is the status and the headers of the next one, or None. The server sends it and sets it to
+    None, before the body is received and after each write. A sink may replace one that is not sent yet: while
+    the client does not read, later ones wait. HTTP/1.0 clients get no interim response.
     """
 
     __slots__ = ()
@@ -152,17 +154,24 @@ class Route:
     """A handler, and the sink factory for the body; None to respond without reading the body.
 
     ``always_open_sink`` opens a sink for requests without a body, too, since the handler uses its result.
+    ``limits`` is headers with limits of the body; they are sent with 413 and in responses to OPTIONS.
     """
 
-    __slots__ = ("always_open_sink", "handler", "sink", "template")
+    __slots__ = ("always_open_sink", "handler", "limits", "sink", "template")
 
     def __init__(
-        self, template: str, handler: Handler, sink: SinkFactory | None, always_open_sink: bool = False
+        self,
+        template: str,
+        handler: Handler,
+        sink: SinkFactory | None,
+        always_open_sink: bool = False,
+        limits: HeaderPairs = (),
     ) -> None:
         self.template = template
         self.handler = handler
         self.sink = sink
         self.always_open_sink = always_open_sink
+        self.limits = limits
 
 
 class _Node:
@@ -191,12 +200,14 @@ class Router:
         """Register a function for GET and HEAD."""
         return self.route("GET", pattern)
 
-    def post(self, pattern: str, sink: SinkFactory | None = None) -> Callable[[Function], Function]:
+    def post(
+        self, pattern: str, sink: SinkFactory | None = None, limits: HeaderPairs = ()
+    ) -> Callable[[Function], Function]:
         """Register a function for POST; without a sink, a body of up to 1 MiB is kept in memory."""
-        return self.route("POST", pattern, sink)
+        return self.route("POST", pattern, sink, limits)
 
     def route(
-        self, method: str, pattern: str, sink: SinkFactory | None = None
+        self, method: str, pattern: str, sink: SinkFactory | None = None, limits: HeaderPairs = ()
     ) -> Callable[[Function], Function]:
         """Register a function for a method; raise ValueError for an invalid method or pattern."""
         if method not in METHODS:
@@ -207,9 +218,10 @@ class Router:
             implied = method == "HEAD" and node.routes.get("HEAD") is node.routes.get("GET")
             if method in node.routes and not implied:
                 raise ValueError(f"{method} {pattern} already has a handler")
-            node.routes[method] = Route(pattern, function, sink or DEFAULT_SINKS[method], sink is not None)
+            route = Route(pattern, function, sink or DEFAULT_SINKS[method], sink is not None, limits)
+            node.routes[method] = route
             if method == "GET":
-                node.routes.setdefault("HEAD", node.routes["GET"])
+                node.routes.setdefault("HEAD", route)
             self.version = object()
             return function
 
@@ -299,7 +311,9 @@ class Router:
         if method not in METHODS:
             return _error_route(501, f"method not implemented: {method[:40]}")
         if method == "OPTIONS" and (node is not None or not has_path):
-            return _options(self._allowed(node), self._cors)
+            routes = node.routes.values() if node is not None else ()
+            limits = dict.fromkeys(header for route in routes for header in route.limits)
+            return _options(self._allowed(node), tuple(limits), self._cors)
         if node is None:
             return _error_route(404, "no resource at this path")
         allowed = self._allowed(node)
@@ -317,7 +331,7 @@ def _error_route(status: int, reason: str, headers: tuple[tuple[str, str], ...] 
     return Route("", lambda request: error_response(request, error), None)
 
 
-def _options(allowed: str, cors: bool) -> Route:
+def _options(allowed: str, limits: HeaderPairs, cors: bool) -> Route:
     """Return a route that responds to OPTIONS; a body has no meaning here (RFC 9110, 9.3.7)."""
-    headers = (("Allow", allowed), *(preflight_headers(allowed) if cors else ()))
+    headers = (("Allow", allowed), *limits, *(preflight_headers(allowed) if cors else ()))
     return Route("", lambda request: Response(204, b"", headers), discard(64 * 1024))

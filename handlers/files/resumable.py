@@ -1,46 +1,51 @@
 """Resumable uploads: resume an interrupted upload where it stopped (draft-ietf-httpbis-resumable-upload).
 
     Request                Its headers                        Response
+    OPTIONS /files/name    -                                  204 with Upload-Limit: max-size=BYTES
     PUT /files/name        Upload-Complete: ?0                201 with Location: /uploads/TOKEN
-                           Upload-Complete: ?1                first 104 with Location: /uploads/TOKEN; when
-                                                              the body is complete, 201, or 204 if a file
-                                                              was replaced
+                           Upload-Complete: ?1                201, or 204 if a file was replaced
     HEAD /uploads/TOKEN    -                                  204 with Upload-Offset: bytes received
     PATCH /uploads/TOKEN   Upload-Offset: bytes received,     204 with Upload-Offset
                            Upload-Complete: ?0
                            the same, Upload-Complete: ?1      201, or 204 if a file was replaced
     DELETE /uploads/TOKEN  -                                  204: cancelled
 
-A POST gets 201 even if a file was replaced.
+A POST gets 201 even if a file was replaced. GET is like HEAD. Clients that announce version 8 of the draft
+(Upload-Draft-Interop-Version: 8) also get interim responses with status 104: when an upload starts, one with
+its Location, and while a body is received, others with Upload-Offset.
 
 1. A POST or PUT with ``Upload-Complete`` starts a resumable upload. Like any upload it is written to a
-   temporary file, but the file is kept when the connection is lost.
+   temporary file, but the file is kept when the connection is lost, if the client knows the Location.
 2. One request at a time may write. A later request takes over from an earlier one, whose connection may
    be lost without the server having noticed.
-3. The number of uploads is limited; at the limit, the least recently used idle upload is removed. All are
+3. The length of an upload may be given by Upload-Length, or by the Content-Length of a request with
+   ``Upload-Complete: ?1``. All requests must give the same length; data beyond it ends the upload.
+4. The number of uploads is limited; at the limit, the least recently used idle upload is removed. All are
    removed when the server stops.
 
 Tokens cannot be guessed: any client that knows one may resume the upload.
 """
 
-import re
 import secrets
 from typing import NamedTuple
 
-from reactor.http11.errors import HTTPError, content_too_large, quote
+from reactor.http11.errors import HTTPError, ProblemError, content_too_large, quote
 from reactor.http11.headers import Headers
 from reactor.http11.message import HeaderPairs, Request, Response
+from reactor.http11.structured_fields import parse_item
 from reactor.routing import InterimSink, Router
 
 from .upload import CheckedUpload, Upload, require_length
 
 MAX_UPLOADS = 64  # each keeps a file open
 MEDIA_TYPE = "application/partial-upload"
+ACCEPT_PATCH = ("Accept-Patch", MEDIA_TYPE)
 PATTERN = "/uploads/{token}"
 
-# sf-integer, without a sign, and sf-boolean                                       RFC 8941, 3.3.1 and 3.3.6
-_is_integer = re.compile(r"[0-9]{1,15}", re.ASCII).fullmatch
-_BOOLEANS = {"?0": False, "?1": True}
+INTEROP_VERSION = 8  # of the draft; clients that announce another one get no 104
+VERSION_HEADER = ("Upload-Draft-Interop-Version", str(INTEROP_VERSION))
+INCONSISTENT_LENGTH = ("inconsistent-upload-length", {"title": "Inconsistent Upload Length Values"})
+PROGRESS_INTERVAL = 256 * 1024  # bytes received between two interim responses
 
 
 class ResumableUpload:
@@ -61,44 +66,58 @@ class Creation(NamedTuple):
     """The parsed headers of a request that starts an upload.
 
     ``path``, ``always_created`` and ``length`` are as in ``ResumableUpload``. ``complete`` is true if no
-    other request will follow. ``version`` is the client's version of the draft, or None.
+    other request will follow. ``gets_interim`` is true if the client announced our version of the draft.
     """
 
     path: str
     always_created: bool
     length: int | None
     complete: bool
-    version: int | None
+    gets_interim: bool
 
 
 class UploadSink(InterimSink):
     """A sink that appends the body of one request to an upload."""
 
-    __slots__ = ("_registry", "complete", "interim", "token", "upload")
+    __slots__ = (
+        "_gets_interim",
+        "_is_location_known",
+        "_next_progress",
+        "_registry",
+        "complete",
+        "interim",
+        "token",
+        "upload",
+    )
 
-    def __init__(
-        self,
-        registry: "UploadRegistry",
-        token: str,
-        complete: bool,
-        interim: tuple[int, HeaderPairs] | None = None,
-    ) -> None:
+    def __init__(self, registry: "UploadRegistry", token: str, complete: bool, gets_interim: bool) -> None:
         self._registry = registry
+        self._gets_interim = gets_interim
+        self._is_location_known = True  # to the client
         self.complete = complete
         self.token = token
-        self.interim = interim
+        self.interim = None
         self.upload = registry.touch(token)
         self.upload.writer = self
+        self._next_progress = self.upload.offset + PROGRESS_INTERVAL
 
     def write(self, data: bytes) -> None:
         """Append data; raise HTTPError if it is too much, or if another request has taken over."""
         self._check_current()
         upload = self.upload
-        limit = self._registry.max_size if upload.length is None else upload.length
-        if upload.offset + len(data) > limit:
-            raise HTTPError(413, f"upload too large: over {limit} bytes")
+        self._registry.check_end(self.token, upload.offset + len(data))
         upload.sink.write(data)
         upload.offset += len(data)
+        if self._gets_interim and upload.offset >= self._next_progress:
+            self.interim = 104, (VERSION_HEADER, ("Upload-Offset", str(upload.offset)))
+            self._next_progress = upload.offset + PROGRESS_INTERVAL
+
+    def announce(self) -> None:
+        """Send an interim response with the Location before the body is received, if the client gets them."""
+        self._is_location_known = self._gets_interim
+        if self._gets_interim:
+            location = ("Location", resource_path(self.token))
+            self.interim = 104, (VERSION_HEADER, location, self._registry.limit_header)
 
     def finish(self) -> "UploadSink":
         """Return itself for the handler; raise HTTPError if another request has taken over."""
@@ -116,14 +135,17 @@ class UploadSink(InterimSink):
         if not self.complete:
             return Response(204, b"", _progress_headers(upload))
         if upload.length is not None and upload.offset != upload.length:
-            raise HTTPError(
+            raise ProblemError(
                 400,
                 f"upload incomplete: {upload.offset} of {upload.length} bytes received",
                 _progress_headers(upload),
+                *INCONSISTENT_LENGTH,
             )
         try:
             finished = upload.sink.finish()
             finished.commit(touch=True)
+        except HTTPError as error:  # the final response, though not a success
+            raise HTTPError(error.status, error.reason, (*error.headers, ("Upload-Complete", "?1"))) from None
         finally:  # drop it after a failed commit too: a retry would fail again
             self._registry.drop(self.token)
         progress = (("Upload-Complete", "?1"), ("Upload-Offset", str(upload.offset)))
@@ -136,13 +158,16 @@ class UploadSink(InterimSink):
         response = self.answer()
         if self.complete:
             return response
+        self._is_location_known = True
         location = ("Location", resource_path(self.token))
         return Response(201, b"", (location, *response.headers, self._registry.limit_header))
 
     def close(self) -> None:
-        """Stop writing; another request may resume the upload."""
+        """Stop writing; another request may resume the upload if the client knows its Location."""
         if self.upload.writer is self:
             self.upload.writer = None
+            if not self._is_location_known:
+                self._registry.drop(self.token)
 
 
 class UploadRegistry(dict[str, ResumableUpload]):
@@ -192,46 +217,78 @@ class UploadRegistry(dict[str, ResumableUpload]):
 
     def install(self, routes: Router) -> None:
         """Add the routes of ``/uploads/``: status, resume and cancel."""
-        routes.route("HEAD", PATTERN)(self.status)
+        routes.get(PATTERN)(self.status)
         routes.route("DELETE", PATTERN)(self.cancel)
-        routes.route("PATCH", PATTERN, sink=self.resume)(self.answer_resumed)
+        routes.route("PATCH", PATTERN, sink=self.resume, limits=(self.limit_header, ACCEPT_PATCH))(
+            self.answer_resumed
+        )
 
-    def read_creation(self, request: Request) -> Creation:
-        """Parse a request with Upload-Complete that starts an upload; raise HTTPError."""
-        complete = read_complete(request.headers)
-        length = _read_integer(request.headers, "upload-length")
-        if complete and length is None and request.head.length >= 0:
-            length = request.head.length
-        if length is not None and length > self.max_size:
+    def read_creation(self, request: Request, complete: bool) -> Creation:
+        """Parse a request that starts an upload; raise HTTPError."""
+        length = _read_length(request, complete)
+        if max(request.head.length, length or 0) > self.max_size:
             raise content_too_large(self.max_size)
-        version = _read_integer(request.headers, "upload-draft-interop-version")
-        return Creation(request.path, request.method == "POST", length, complete, version)
+        always_created = request.method == "POST"
+        return Creation(request.path, always_created, length, complete, _gets_interim(request))
 
     def begin(self, creation: Creation, sink: Upload | CheckedUpload) -> UploadSink:
         """Start an upload into a sink; at the limit, close the sink and raise HTTPError(503)."""
         token = self.add(ResumableUpload(sink, creation.path, creation.always_created, creation.length))
-        interim = self._interim(creation.version, token) if creation.complete else None
-        return UploadSink(self, token, creation.complete, interim)
+        opened = UploadSink(self, token, creation.complete, creation.gets_interim)
+        opened.announce()
+        return opened
 
     def resume(self, request: Request) -> UploadSink:
         """Return the sink that resumes an upload; raise HTTPError."""
         headers = request.headers
         if request.head.length == 0:
             require_length(headers)
-        media_type = headers.get("content-type", "").strip().lower()
-        if media_type != MEDIA_TYPE:
-            reason = f"invalid Content-Type: {quote(media_type)} (expected {MEDIA_TYPE})"
-            raise HTTPError(415, reason, (("Accept-Patch", MEDIA_TYPE),))
+        content_type = headers.get("content-type", "")
+        if content_type.partition(";")[0].strip(" \t").lower() != MEDIA_TYPE:
+            reason = f"invalid Content-Type: {quote(content_type)} (expected {MEDIA_TYPE})"
+            raise HTTPError(415, reason, (ACCEPT_PATCH,))
         complete = read_complete(headers)
+        if complete is None:
+            raise HTTPError(400, "missing or invalid Upload-Complete (expected ?0 or ?1)")
         offset = _read_integer(headers, "upload-offset")
         if offset is None:
-            raise HTTPError(400, "missing Upload-Offset")
-        upload = self.touch(request.params["token"])
+            raise HTTPError(400, "missing or invalid Upload-Offset (expected a number of bytes)")
+        token = request.params["token"]
+        upload = self.touch(token)
         if offset != upload.offset:
-            raise HTTPError(
-                409, f"wrong Upload-Offset: {offset} (expected {upload.offset})", _progress_headers(upload)
+            raise ProblemError(
+                409,
+                f"wrong Upload-Offset: {offset} (expected {upload.offset})",
+                _progress_headers(upload),
+                "mismatching-upload-offset",
+                {
+                    "title": "Mismatching Upload Offset",
+                    "expected-offset": upload.offset,
+                    "provided-offset": offset,
+                },
             )
-        return UploadSink(self, request.params["token"], complete)
+        self.check_end(token, offset + max(0, request.head.length))
+        length = _read_length(request, complete, upload)
+        if length is not None:
+            self.check_end(token, length)
+        upload.length = length
+        return UploadSink(self, token, complete, _gets_interim(request))
+
+    def check_end(self, token: str, end: int) -> None:
+        """Raise HTTPError(413) if the data of an upload would end beyond its length or the maximum size.
+
+        An upload with data beyond its length is invalid, and is removed.
+        """
+        upload = self[token]
+        if upload.length is not None and end > upload.length:
+            self.drop(token)
+            raise HTTPError(
+                413,
+                f"upload removed: more data than its Upload-Length of {upload.length} bytes",
+                (("Upload-Complete", "?0"),),
+            )
+        if end > self.max_size:
+            raise HTTPError(413, f"upload too large: over {self.max_size} bytes", _progress_headers(upload))
 
     def answer_resumed(self, request: Request) -> Response:
         """Return the response to a request that resumed an upload."""
@@ -256,14 +313,7 @@ class UploadRegistry(dict[str, ResumableUpload]):
     @property
     def limit_header(self) -> tuple[str, str]:
         """The Upload-Limit header, with the maximum length."""
-        return "Upload-Limit", f"max-size={self.max_size}"
-
-    def _interim(self, version: int | None, token: str) -> tuple[int, HeaderPairs]:
-        """Return the interim response with the Location, which is sent before the body is received."""
-        headers: HeaderPairs = (("Location", resource_path(token)), self.limit_header)
-        if version is not None:  # echoed: the part implemented here is the same in all versions of the draft
-            headers = (("Upload-Draft-Interop-Version", str(version)), *headers)
-        return 104, headers
+        return "Upload-Limit", f"max-size={min(self.max_size, 10**15 - 1)}"  # an integer has 15 digits
 
 
 def resource_path(token: str) -> str:
@@ -271,22 +321,49 @@ def resource_path(token: str) -> str:
     return f"/uploads/{token}"
 
 
-def read_complete(headers: Headers) -> bool:
-    """Parse Upload-Complete; raise HTTPError(400) if it is missing or malformed."""
-    value = _BOOLEANS.get(headers.get("upload-complete", "").strip())
-    if value is None:
-        raise HTTPError(400, "missing or invalid Upload-Complete (expected ?0 or ?1)")
-    return value
+def read_complete(headers: Headers) -> bool | None:
+    """Parse Upload-Complete; return None if it is missing or malformed, and so ignored.
+
+    Raise HTTPError(400) for a malformed value with ``?0``, such as that of a repeated header: otherwise a
+    part could be stored as a complete file.
+    """
+    value = headers.get("upload-complete", "")
+    item = parse_item(value)
+    if isinstance(item, bool):
+        return item
+    if "?0" in value:
+        raise HTTPError(400, f"invalid Upload-Complete: {quote(value)} (expected ?0 or ?1)")
+    return None
 
 
 def _read_integer(headers: Headers, name: str) -> int | None:
-    """Parse an integer header (None if missing); raise HTTPError(400) if it is malformed."""
-    value = headers.get(name)
-    if value is None:
-        return None
-    if _is_integer(value) is None:
-        raise HTTPError(400, f"invalid {name.title()}: {quote(value)} (expected at most 15 digits)")
-    return int(value)
+    """Parse a header with an integer; return None if it is missing, malformed or negative, and so ignored."""
+    item = parse_item(headers.get(name, ""))
+    return item if type(item) is int and item >= 0 else None
+
+
+def _gets_interim(request: Request) -> bool:
+    """Return whether a client announced our version of the draft; others must not get 104."""
+    version = _read_integer(request.headers, "upload-draft-interop-version")
+    return version == INTEROP_VERSION and request.head.version == 1
+
+
+def _read_length(request: Request, complete: bool, upload: ResumableUpload | None = None) -> int | None:
+    """Return the length of an upload after a request, None if it is unknown; raise HTTPError(400)."""
+    offset, known = (0, None) if upload is None else (upload.offset, upload.length)
+    end = offset + max(0, request.head.length)
+    given = _read_integer(request.headers, "upload-length")
+    implied = end if complete and request.head.length >= 0 else None
+    lengths = {each for each in (known, given, implied) if each is not None}
+    if len(lengths) > 1 or any(length < end for length in lengths):
+        found = " and ".join(map(str, sorted(lengths | {end})))
+        raise ProblemError(
+            400,
+            f"inconsistent lengths of the upload: {found} bytes",
+            (("Upload-Complete", "?0"),) if upload is None else _progress_headers(upload),
+            *INCONSISTENT_LENGTH,
+        )
+    return lengths.pop() if lengths else None
 
 
 def _progress_headers(upload: ResumableUpload) -> HeaderPairs:

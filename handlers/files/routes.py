@@ -31,7 +31,7 @@ from .download import download
 from .forms import FormUpload, OpenFileLimit
 from .listing import EntryBudget, list_directory
 from .metadata import etags_of_files, precondition_failed
-from .resumable import UploadRegistry, UploadSink
+from .resumable import UploadRegistry, UploadSink, read_complete
 from .store import Store
 from .upload import CheckedUpload, Upload, read_digests, require_length
 
@@ -70,8 +70,9 @@ class Files:
         routes.get(PATTERN)(self.get)
         if self._read_only:
             return
-        routes.post(PATTERN, sink=self.open_upload)(self.commit)
-        routes.route("PUT", PATTERN, sink=self.open_upload)(self.commit)
+        limits = () if self._registry is None else (self._registry.limit_header,)
+        routes.post(PATTERN, self.open_upload, limits)(self.commit)
+        routes.route("PUT", PATTERN, self.open_upload, limits)(self.commit)
         if allow_delete:
             routes.route("DELETE", PATTERN)(self.delete)
         if self._registry is not None:
@@ -133,11 +134,11 @@ class Files:
                 return FormUpload(self._store, request, name, self._form_files)
         if _SPECIAL.isdisjoint(head.headers):
             return self._store.create(name, max(0, head.length))
-        complete = head.headers.get("upload-complete")
+        complete = read_complete(head.headers)
         if self._registry is not None and complete is not None:
-            creation = self._registry.read_creation(request)  # validate before creating a file
+            creation = self._registry.read_creation(request, complete)  # validate before creating a file
             return self._registry.begin(creation, self._open_special(request))
-        if complete == "?0":  # a partial body must not be stored as a complete file
+        if complete is False:  # a partial body must not be stored as a complete file
             raise HTTPError(400, "resumable uploads are disabled: Upload-Complete: ?0 requires --resumable")
         return self._open_special(request)
 

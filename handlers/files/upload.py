@@ -8,24 +8,22 @@
 
        Repr-Digest: sha-256=:uU0nuZNNPgilLlLX2n2r+sSE7+N6U4DukIj3rOLvzek=:
 
-   Unknown algorithms are ignored. A malformed digest of a known algorithm is an error, since the client
-   relies on the check.
+   Unknown algorithms are ignored. A malformed header that names a known algorithm is an error, since the
+   client relies on the check.
 """
 
-import base64
-import binascii
 import fcntl
 import hashlib
 import itertools
 import logging
 import os
-import re
 from hmac import compare_digest
 from typing import Protocol
 
 from reactor.http11.conditional import Validators
 from reactor.http11.errors import HTTPError
 from reactor.http11.headers import Headers
+from reactor.http11.structured_fields import parse_dictionary
 
 from .paths import READ, TEMPORARY_PREFIX, SharedRoot, http_error_from
 
@@ -37,10 +35,6 @@ CHECKED_AT_START = 64 * 1024
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 ALGORITHMS = {"sha-256": hashlib.sha256, "sha-512": hashlib.sha512}
-
-# sf-binary = ":" *( ALPHA / DIGIT / "+" / "/" / "=" ) ":"                         RFC 8941, 3.3.5
-# Parameters after it are ignored.
-_match_binary = re.compile(r":([A-Za-z0-9+/=]*):[ ]*(?:;.*)?", re.ASCII).fullmatch
 
 _serial = itertools.count(1)
 
@@ -213,23 +207,16 @@ def read_digests(value: str) -> dict[str, bytes]:
     >>> read_digests("unixsum=3, md5=:aaaa:")
     {}
     """
+    members = parse_dictionary(value)
+    if members is None:  # only the names are used
+        members = {member.strip(" \t").partition("=")[0]: None for member in value.split(",")}
     digests = {}
-    for member in value.split(","):
-        name, _, rest = member.strip(" \t").partition("=")
-        if name in ALGORITHMS:
-            digests[name] = _read_binary(rest, ALGORITHMS[name]().digest_size)
+    for name in members.keys() & ALGORITHMS.keys():
+        digest = members[name]
+        if not isinstance(digest, bytes) or len(digest) != ALGORITHMS[name]().digest_size:
+            raise HTTPError(400, "malformed Repr-Digest (expected sha-256=:BASE64: or sha-512=:BASE64:)")
+        digests[name] = digest
     return digests
-
-
-def _read_binary(text: str, size: int) -> bytes:
-    match = _match_binary(text)
-    try:
-        digest = base64.b64decode(match[1], validate=True) if match else b""
-    except binascii.Error:
-        digest = b""
-    if len(digest) != size:
-        raise HTTPError(400, "malformed Repr-Digest (expected sha-256=:BASE64: or sha-512=:BASE64:)")
-    return digest
 
 
 def create_temporary(parent: int) -> tuple[int, str]:

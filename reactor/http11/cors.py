@@ -31,6 +31,7 @@ _EXPOSED = (
     "Location",
     "Retry-After",
     "Upload-Complete",
+    "Upload-Length",
     "Upload-Limit",
     "Upload-Offset",
     "Vary",

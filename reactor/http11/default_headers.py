@@ -26,6 +26,8 @@ PER_RESPONSE = dict.fromkeys(
         "location",
         "retry-after",
         "upload-complete",
+        "upload-length",
+        "upload-limit",
         "upload-offset",
         "vary",
         "www-authenticate",

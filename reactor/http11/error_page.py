@@ -8,12 +8,14 @@
    prefix, and a path such as ``//evil.example/`` cannot lead to another host.
 2. The reason and the folder are escaped. The policy of the page allows nothing but its own style.
 3. A malformed request (ProtocolError) gets plain text: its headers cannot be relied on.
+4. A ProblemError gets JSON, whatever the client accepts (RFC 9457).
 """
 
+import json
 from html import escape
 
 from reactor.http11.accept import prefers_html
-from reactor.http11.errors import HTTPError, ProtocolError
+from reactor.http11.errors import HTTPError, ProblemError, ProtocolError
 from reactor.http11.html import content_security_policy, html_headers
 from reactor.http11.message import Request, Response, reason_phrase
 
@@ -38,12 +40,15 @@ HEADERS = (
 )
 # For both formats: otherwise a cache could send the text of an error to browsers.
 _VARY = ("Vary", "Accept")
+_PROBLEM = ("Content-Type", "application/problem+json")
 
 
 def error_response(request: Request, error: HTTPError) -> Response:
     """Return the response to a request that was refused with an error."""
     if isinstance(error, ProtocolError):
         return Response.error(error.status, error.reason, error.headers)
+    if isinstance(error, ProblemError):
+        return Response(error.status, json.dumps(error.details).encode() + b"\n", (_PROBLEM, *error.headers))
     if not prefers_html(request.headers.get("accept")):
         return Response.error(error.status, error.reason, (_VARY, *error.headers))
     return Response(error.status, _page(request, error).encode(), (*HEADERS, _VARY, *error.headers))

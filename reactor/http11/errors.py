@@ -1,5 +1,7 @@
 """Errors that become responses: raised by handlers, and by the parser for malformed requests."""
 
+from collections.abc import Mapping
+
 from reactor.settings import format_size
 
 
@@ -16,6 +18,25 @@ class HTTPError(Exception):
         self.status = status
         self.reason = reason
         self.headers = headers
+
+
+class ProblemError(HTTPError):
+    """An HTTPError of a registered problem type, whose response is JSON for programs (RFC 9457).
+
+    ``name`` is its name in the registry of IANA, ``members`` holds the title and the extension members.
+    """
+
+    def __init__(
+        self,
+        status: int,
+        reason: str,
+        headers: tuple[tuple[str, str], ...],
+        name: str,
+        members: Mapping[str, str | int],
+    ) -> None:
+        super().__init__(status, reason, headers)
+        uri = f"https://iana.org/assignments/http-problem-types#{name}"
+        self.details = {"type": uri, "status": status, "detail": reason, **members}
 
 
 class ProtocolError(HTTPError):

@@ -28,10 +28,11 @@ RECEIVING_HEAD or RECEIVING_CONTENT if it holds a part of a request, and YIELDIN
 the connection has used its share of this turn. Most responses are sent in one call: the connection is IDLE
 again before the reactor checks its interest, so WRITE is not registered.
 
-CONTINUING waits until an interim response, such as 100 (Continue), is sent. WAITING waits for data of a live
-stream. The last response of a connection (after ``Connection: close``, an error, or when the server is
-stopping) is sent in FINISHING, followed by DRAINING, so that the client sees an orderly close instead of a
-reset. In every state that waits for READ, the connection becomes CLOSED when the client closes it.
+CONTINUING waits until an interim response, such as 100 (Continue), is sent; in RECEIVING_CONTENT, others may
+be sent, without waiting for the client to read them. WAITING waits for data of a live stream. The last
+response of a connection (after ``Connection: close``, an error, or when the server is stopping) is sent in
+FINISHING, followed by DRAINING, so that the client sees an orderly close instead of a reset. In every state
+that waits for READ, the connection becomes CLOSED when the client closes it.
 """
 
 import logging
@@ -271,7 +272,7 @@ class Connection(EventHandler, ConnectionHooks):
         if result is DONE:
             self._next_state(is_done)
         else:
-            self._after_incomplete_flush(result, sent > 0)
+            self._after_incomplete_flush(result, sent > 0, is_done)
 
     def _answer_requests(self) -> bool:
         """Answer requests; return False if a limit was reached while more requests may be buffered."""
@@ -316,24 +317,29 @@ class Connection(EventHandler, ConnectionHooks):
             self._refuse(error, request)
             return 0
         self._request_body = request_body
+        if request.head.expects_continue or request_body.interim_sink is not None:
+            self._invite_content(request_body)
         if self._parser.phase is not PHASE_CONTENT:
             self._complete(request_body)
-        elif request.head.expects_continue or request_body.interim is not None:
-            self._write_interim(request_body)
         return 0
 
-    def _write_interim(self, request_body: RequestBody) -> None:
+    def _invite_content(self, request_body: RequestBody) -> None:
         """Send the interim response of the sink, if any, and 100 (Continue) if the client expects it."""
-        data = b"" if request_body.interim is None else interim(*request_body.interim)
+        data = request_body.take_interim()
         # RFC 9110, 10.1.1: 100 may be omitted when a part of the body has been received already.
-        if request_body.request.head.expects_continue and not self._parser.buffered:
+        awaits_content = self._parser.phase is PHASE_CONTENT and not self._parser.buffered
+        if awaits_content and request_body.request.head.expects_continue:
             data += CONTINUE
         if data:
-            if self._unsent_exchanges is not None:
-                self._unsent_exchanges.end(self._write_buffer.total_added)  # the previous response ends here
-            self._write_buffer.write(data)
-            if not self._parser.buffered:
+            self._write_interim(data)
+            if awaits_content:
                 self._enter(CONTINUING)
+
+    def _write_interim(self, data: bytes) -> None:
+        """Add interim responses to the write buffer."""
+        if self._unsent_exchanges is not None:
+            self._unsent_exchanges.end(self._write_buffer.total_added)  # the previous response ends here
+        self._write_buffer.write(data)
 
     def _take_content(self, request_body: RequestBody) -> bool:
         """Pass received body bytes to the sink; return False when more are needed."""
@@ -343,6 +349,10 @@ class Connection(EventHandler, ConnectionHooks):
         if self._parser.phase is not PHASE_CONTENT:
             self._complete(request_body)
             return True
+        sink = request_body.interim_sink
+        # At most one waits until the client reads: the sink replaces it by a later one.
+        if sink is not None and sink.interim is not None and not self._write_buffer.size:
+            self._write_interim(request_body.take_interim())
         return bool(data)
 
     def _complete(self, request_body: RequestBody) -> None:
@@ -396,7 +406,10 @@ class Connection(EventHandler, ConnectionHooks):
         log.info("c%d: %d %s", self.number, error.status, error.reason)
         if self.state is not RESPONDING:
             self._enter(RESPONDING)
-        self._enqueue_response(request, error_response(request, error))
+        response = error_response(request, error)
+        if error.status == 413 and self.route is not None:
+            response.headers = (*response.headers, *self.route.limits)
+        self._enqueue_response(request, response)
         self._close_request_body()
 
     def _enqueue_response(self, request: Request, response: Response) -> int:
@@ -568,13 +581,18 @@ class Connection(EventHandler, ConnectionHooks):
         elif phase is PHASE_CONTENT and state is not RECEIVING_CONTENT:
             self._await_content()
 
-    def _after_incomplete_flush(self, result: FlushResult, progress: bool) -> None:
+    def _after_incomplete_flush(self, result: FlushResult, progress: bool, is_done: bool) -> None:
         """Enter the next state after a flush that did not send everything."""
+        buffered = self._write_buffer.size
         if result is FlushResult.FAILED:
             # The response is truncated, and must not look complete.
             self._reset(CloseReason.SEND_FAILED)
         elif result is FlushResult.STREAM_IDLE:
             self._enter(WAITING)
+        elif self.state in (RECEIVING_CONTENT, YIELDING) and buffered <= self._context.settings.low_water:
+            # Only an interim response is unsent. The client may send the whole body before it reads: receive
+            # more, and flush again with each part.
+            self._next_state(is_done)
         elif self.interest != Interest.WRITE:
             # The interim response is not sent completely, and a part of the body was received.
             self._enter(RESPONDING)

@@ -16,6 +16,7 @@ from math import inf
 
 from reactor.http11.errors import HTTPError, content_too_large
 from reactor.http11.message import Request
+from reactor.http11.serializer import interim
 from reactor.routing import Handler, InterimSink, SinkFactory
 from reactor.settings import Settings
 
@@ -26,11 +27,11 @@ class RequestBody:
     """Passes the body of one request to its sink. ``began`` is in seconds of the reactor's clock.
 
     The constructor opens the sink. It raises HTTPError if Content-Length exceeds ``max_body`` or the sink
-    cannot be opened; ``write`` and ``finish`` raise it if the sink fails. ``interim`` is the status and the
-    headers of an interim response to send before the body is received, or None.
+    cannot be opened; ``write`` and ``finish`` raise it if the sink fails. ``interim_sink`` is the sink if it
+    may have interim responses to send, else None.
     """
 
-    __slots__ = ("_sink", "began", "bytes_in_window", "handler", "interim", "request", "window_ends")
+    __slots__ = ("_sink", "began", "bytes_in_window", "handler", "interim_sink", "request", "window_ends")
 
     def __init__(
         self, request: Request, handler: Handler, factory: SinkFactory, began: float, max_body: int
@@ -47,7 +48,15 @@ class RequestBody:
         except Exception as error:
             raise _refusal(error) from None
         # RFC 9110, 15.2: 1xx responses must not be sent to HTTP/1.0 clients.
-        self.interim = sink.interim if isinstance(sink, InterimSink) and request.head.version == 1 else None
+        self.interim_sink = sink if isinstance(sink, InterimSink) and request.head.version == 1 else None
+
+    def take_interim(self) -> bytes:
+        """Return the next interim response, which is then sent; b"" if there is none."""
+        sink = self.interim_sink
+        if sink is None or sink.interim is None:
+            return b""
+        response, sink.interim = sink.interim, None
+        return interim(*response)
 
     def write(self, data: bytes) -> None:
         """Write received bytes to the sink."""

@@ -1,4 +1,4 @@
-"""Fuzzed fields: digests and Accept; and the form, which is content.
+"""Fuzzed fields: structured fields, digests and Accept; and the form, which is content.
 
 Each check returns what is wrong in words, or None, and depends on the bytes alone.
 """
@@ -9,12 +9,30 @@ from reactor.handlers.files.forms import FormReader, Part
 from reactor.handlers.files.upload import ALGORITHMS, read_digests
 from reactor.http11.accept import preferred_format
 from reactor.http11.errors import HTTPError
+from reactor.http11.structured_fields import parse_dictionary, parse_item
 from tests.fuzz.mutate import mutate
 from tests.fuzz.property import fault_of_refusal
 
 BOUNDARY = b"boundary"
 
-DIGEST_TOKENS = (b"sha-256=", b"sha-512=", b":", b"=", b",", b";", b"A" * 44, b"md5", b" ")
+STRUCTURED_TOKENS = (
+    b":",
+    b"=",
+    b",",
+    b";",
+    b'"',
+    b"\\",
+    b"(",
+    b")",
+    b"?0",
+    b"%c3",
+    b"@",
+    b".",
+    b"a",
+    b"1",
+    b" ",
+)
+DIGEST_TOKENS = (b"sha-256=", b"sha-512=", b":", b"=", b",", b";", b"A" * 44, b"md5", b" ", b'"', b"(")
 ACCEPT_TOKENS = (b"text/html", b"*/*", b"application/json", b";q=", b"0.5", b"1.", b",", b" ", b";", b"/")
 FORM_TOKENS = (
     b"\r\n",
@@ -28,6 +46,15 @@ FORM_TOKENS = (
     b";",
     b"\n",
 )
+
+
+def make_structured(random: Random) -> bytes:
+    """Make a structured field: an item or a dictionary, mutated."""
+    item = random.choice((b"?1", b"42", b"-1.5", b'"a, b"', b"*a/b", b":q80=:", b"@1", b'%"%c3%bc"'))
+    member = random.choice((b"", b"a=", b"b;c, a=", b"a=(1 ?0;d), b="))
+    return mutate(
+        random, member + item + random.choice((b"", b";e", b";e=?0;f=1", b", g")), STRUCTURED_TOKENS
+    )
 
 
 def make_digest(random: Random) -> bytes:
@@ -48,6 +75,17 @@ def make_form(random: Random) -> bytes:
         for number in range(random.randrange(4))
     ]
     return mutate(random, b"".join([*parts, b"--boundary--\r\n"]), FORM_TOKENS)
+
+
+def check_structured(data: bytes) -> str | None:
+    """Check that an item is the same as a member, and that the members of a dictionary may be repeated."""
+    value = data.decode("latin-1")
+    item, members = parse_item(value), parse_dictionary(value)
+    if item is not None and parse_dictionary(f"a={value}") != {"a": item}:
+        return "is an item, but no member"
+    if members and parse_dictionary(f"{value}, {value}") != members:
+        return "is a dictionary, but not twice"
+    return None
 
 
 def check_digest(data: bytes) -> str | None:

@@ -7,6 +7,7 @@
     target            a request target, for each kind of method
     ranges            the value of Range, for content of several sizes
     conditions        field lines with entity tags and dates, for several methods and states
+    structured        a structured field
     digest, accept    the values of Repr-Digest and Accept
     form              multipart/form-data, the content of a form
 
@@ -101,6 +102,7 @@ def surfaces() -> dict[str, Surface]:
         Surface("target", make_target, check_target),
         Surface("ranges", make_range, check_range),
         Surface("conditions", make_conditions, check_conditions),
+        Surface("structured", fields.make_structured, guarded(fields.check_structured)),
         Surface("digest", fields.make_digest, guarded(fields.check_digest)),
         Surface("accept", fields.make_accept, guarded(fields.check_accept)),
         Surface("form", fields.make_form, guarded(fields.check_form)),

@@ -2,6 +2,7 @@
 
 import gzip
 import os
+import re
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -135,3 +136,23 @@ def test_aria2_downloads_over_four_connections(server: ServerProcess, tmp_path: 
     arguments = ["-x", "4", "-s", "4", "-k", "1M", "--no-conf", "--quiet", "--file-allocation=none"]
     run("aria2c", *arguments, f"{server.url}/files/large", cwd=tmp_path)
     assert (tmp_path / "large").read_bytes() == CONTENT
+
+
+@needs("curl")
+def test_curl_resumes_an_upload(directory: Path, tmp_path: Path) -> None:
+    (tmp_path / "first").write_bytes(CONTENT[:1_000_000])
+    (tmp_path / "rest").write_bytes(CONTENT[1_000_000:])
+    version = ("-i", "-H", "Upload-Draft-Interop-Version: 8")
+    with ServerProcess("--directory", str(directory), "--no-access-log", "--resumable") as server:
+        part = ("-T", "first", "-H", "Upload-Complete: ?0", f"{server.url}/files/resumed")
+        heads = curl(*version, *part, cwd=tmp_path)
+        (where,) = set(re.findall(rb"(?m)^Location: (/uploads/.+)\r$", heads))
+        url = server.url + where.decode()
+        assert b"\r\nUpload-Offset: 1000000\r\n" in curl("-I", url, cwd=tmp_path)
+        media_type = ("-H", "Content-Type: application/partial-upload")
+        last = ("-H", "Upload-Offset: 1000000", "-H", "Upload-Complete: ?1", "--data-binary", "@rest", url)
+        heads = curl(*version, "-X", "PATCH", *media_type, *last, cwd=tmp_path)
+    statuses = [int(status) for status in re.findall(rb"(?m)^HTTP/1.1 (\d+) ", heads)]
+    assert statuses.count(104) > 10
+    assert statuses[-1] == 201
+    assert (directory / "resumed").read_bytes() == CONTENT

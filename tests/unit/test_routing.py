@@ -231,6 +231,31 @@ def test_options_asterisk_lists_all_methods() -> None:
     assert {"GET", "HEAD", "POST", "OPTIONS"} <= set(answer.headers["allow"].split(", ")) <= set(METHODS)
 
 
+def test_the_limits_of_routes_are_sent_with_options_and_413() -> None:
+    routes, limits = Router(), (("Upload-Limit", "max-size=3"), ("A", "b"))
+    routes.get("/x")(lambda _: Response())
+    routes.post("/x", buffered(3), limits)(lambda _: Response())
+    routes.route("PUT", "/x", buffered(3), limits[:1])(lambda _: Response())
+    routes.get("/y")(lambda _: Response())
+    assert assert_responds(204, routes, "OPTIONS", "/x").headers["upload-limit"] == "max-size=3"
+    assert "upload-limit" not in assert_responds(204, routes, "OPTIONS", "/y").headers
+    assert "upload-limit" not in assert_responds(204, routes, "OPTIONS", "*").headers
+    with Harness(routes, max_body=5) as server:
+        for lines in ("Content-Length: 4", "Content-Length: 6", "Transfer-Encoding: chunked"):
+            for method, expected in (("POST", "b"), ("PUT", None), ("GET", None)):
+                client = server.connect()
+                client.send(f"{method} /x HTTP/1.1\r\nHost: x\r\n{lines}\r\n\r\n".encode())
+                if "chunked" in lines:
+                    client.send(b"6\r\n")
+                elif method == "GET" and lines.endswith("4"):
+                    client.send(b"abcd")  # discarded
+                    client.assert_responds(200)
+                    continue
+                answer = client.assert_responds(413)
+                assert answer.headers.get("a") == expected
+                assert answer.headers.get("upload-limit") == (None if method == "GET" else "max-size=3")
+
+
 def test_options_of_an_unknown_path_is_not_found() -> None:
     assert_responds(404, several_methods(), "OPTIONS", "/none")
 

@@ -62,6 +62,10 @@ SINGLE = [
     "Vary",
     "WWW-Authenticate",
     "Allow",
+    "Upload-Complete",
+    "Upload-Length",
+    "Upload-Limit",
+    "Upload-Offset",
     "content-TYPE",
 ]
 

@@ -1,12 +1,13 @@
 """Error responses: a page with a way back for clients that prefer HTML, one line of text for all others."""
 
+import json
 import re
 from urllib.parse import urljoin
 
 import pytest
 
 from reactor.http11.error_page import error_response
-from reactor.http11.errors import HTTPError, ProtocolError
+from reactor.http11.errors import HTTPError, ProblemError, ProtocolError
 from reactor.http11.headers import Headers
 from reactor.http11.message import Head, Request, Response
 from reactor.http11.target import Target, read_target
@@ -51,6 +52,22 @@ def test_a_browser_gets_a_page_that_names_the_error() -> None:
         r"form-action 'none'; base-uri 'none'; frame-ancestors 'none'; img-src data:",
         headers["Content-Security-Policy"],
     )
+
+
+@pytest.mark.parametrize("accept", [None, BROWSER, "text/plain"])
+def test_a_problem_is_json_for_every_client(accept: str | None) -> None:
+    members: dict[str, str | int] = {"title": "Out of \u2603", "left": 3}
+    response = answer(ProblemError(409, "none left", (("A", "b"),), "out-of-stock", members), accept)
+    assert response.status == 409
+    assert response.headers == (("Content-Type", "application/problem+json"), ("A", "b"))
+    assert isinstance(response.content, bytes)
+    assert json.loads(response.content) == {
+        "type": "https://iana.org/assignments/http-problem-types#out-of-stock",
+        "title": "Out of \u2603",
+        "status": 409,
+        "detail": "none left",
+        "left": 3,
+    }
 
 
 def test_a_malformed_request_gets_text() -> None:

@@ -11,8 +11,9 @@ from reactor.http11.headers import Headers
 from reactor.http11.message import Head, HeaderPairs, Request, Response
 from reactor.http11.target import Target
 from reactor.routing import DEFAULT_SINKS, InterimSink, Router, SinkFactory, buffered, discard
+from reactor.server.state import State
 from tests.support.in_process import Client, Harness
-from tests.support.requests import CANARY, RecordingSink, chunks, posting, request
+from tests.support.requests import CANARY, RecordingSink, chunks, posting, request, shrink_buffers
 
 
 @pytest.mark.parametrize("fails_at", ["open", "write", "finish"])
@@ -147,6 +148,70 @@ def test_a_sink_has_an_interim_response_sent_before_the_body(
         assert [answer.status for answer in client.responses()] == expected
         client.send(b"hello")
         assert client.assert_responds(200).content == b"hello"
+
+
+class CountingSink(RecordingSink, InterimSink):
+    """A sink that reports the number of bytes after each write."""
+
+    interim: tuple[int, HeaderPairs] | None = None
+
+    def write(self, data: bytes) -> None:
+        super().write(data)
+        self.interim = (104, (("Count", str(sum(map(len, self.pieces)))),))
+
+
+@pytest.mark.parametrize("version", ["HTTP/1.1", "HTTP/1.0"])
+def test_interim_responses_are_sent_while_the_body_is_received(version: str) -> None:
+    with Harness(posting(CountingSink())) as server:
+        client = server.connect()
+        client.send(request("/post", "Content-Length: 5", method="POST", version=version))
+        client.assert_open()
+        for count in range(1, 5):
+            client.send(b"a")
+            answers = client.responses()
+            expected = [str(count)] if version == "HTTP/1.1" else []
+            assert [answer.headers["count"] for answer in answers] == expected
+        client.send(b"a")
+        assert client.assert_responds(200).content == b"aaaaa"
+
+
+@pytest.mark.parametrize("turn_requests", [1, 64])
+@pytest.mark.parametrize("count", [1, 200])
+def test_a_client_may_read_interim_responses_after_it_sent_the_body(turn_requests: int, count: int) -> None:
+    piece = b"\r\na\r\n1" * count  # ends in the middle of a chunk
+    with Harness(posting(CountingSink()), turn_requests=turn_requests) as server:
+        client = server.connect()
+        shrink_buffers(client)
+        client.send(request("/post", "Transfer-Encoding: chunked", method="POST") + b"1")
+        for _ in range(200):
+            client.send(piece)
+        assert 0 < client.connection.unsent < 100  # one interim response
+        assert client.connection.state is State.RECEIVING_CONTENT
+        client.send(piece[:-1] + b"0\r\n\r\n" + CANARY)
+        *answers, last, canary = client.responses()
+        assert (last.status, len(last.content)) == (200, 201 * count)
+        assert canary.content == b"the canary sings"
+    counts = [int(answer.headers["count"]) for answer in answers]
+    assert 1 < len(counts) < 100
+    assert counts == sorted(counts)
+
+
+def test_without_room_an_interim_response_waits_for_the_client() -> None:
+    with Harness(posting(CountingSink()), low_water=0) as server:
+        client = server.connect()
+        shrink_buffers(client)
+        client.send(request("/post", "Content-Length: 200", method="POST"))
+        sent = 0
+        while client.connection.state is State.RECEIVING_CONTENT:
+            client.send(b"a")
+            sent += 1
+        assert client.connection.state.name == "RESPONDING"
+        client.responses()
+        assert client.connection.state.name == "RECEIVING_CONTENT"
+        for _ in range(200 - sent):
+            client.send(b"a")
+            *_, last = client.responses()
+        assert last.content == b"a" * 200
 
 
 @pytest.mark.parametrize("lines", [["Content-Length: 11"], ["Transfer-Encoding: chunked"]])

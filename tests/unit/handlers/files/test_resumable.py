@@ -3,6 +3,7 @@
 import base64
 import errno
 import hashlib
+import json
 import os
 from collections.abc import Iterator
 from contextlib import closing
@@ -13,46 +14,29 @@ from reactor import handlers
 from reactor.handlers.files.paths import TEMPORARY_PREFIX
 from reactor.handlers.files.resumable import MAX_UPLOADS
 from reactor.handlers.files.store import Store
-from tests.support.in_process import Answer, Client, Harness
+from tests.support.in_process import Client, Harness
+from tests.unit.handlers.files.resumable_client import (
+    MAX,
+    PARTIAL,
+    VERSION,
+    begin,
+    head,
+    leftovers,
+    offset,
+    patch_lines,
+    resumable,
+    resume,
+    send,
+)
 from tests.unit.handlers.files.shared import Shared, open_descriptors, request
 
-MAX = 1_000_000
 CONTENT = os.urandom(300_000)
-PARTIAL = "Content-Type: application/partial-upload"
 
 
 @pytest.fixture
 def server(shared: Shared) -> Iterator[Harness]:
-    with closing(Store(shared.path)) as store, Harness(handlers.build(store, resumable=MAX)) as harness:
+    with resumable(shared) as harness:
         yield harness
-
-
-def send(client: Client, method: str, path: str, content: bytes, *lines: str) -> Answer:
-    return request(client, method, path, f"Content-Length: {len(content)}", *lines, content=content)
-
-
-def begin(server: Harness, content: bytes = b"", *lines: str, method: str = "PUT") -> str:
-    answer = send(server.connect(), method, "/files/new", content, "Upload-Complete: ?0", *lines)
-    assert answer.status == 201
-    assert answer.headers["upload-complete"] == "?0"
-    assert answer.headers["upload-offset"] == str(len(content))
-    return answer.headers["location"]
-
-
-def resume(server: Harness, where: str, offset: int, content: bytes, complete: bool, *lines: str) -> Answer:
-    fields = [PARTIAL, f"Upload-Offset: {offset}", f"Upload-Complete: ?{complete:d}", *lines]
-    return send(server.connect(), "PATCH", where, content, *fields)
-
-
-def offset(server: Harness, where: str) -> int:
-    answer = request(server.connect(), "HEAD", where)
-    assert (answer.status, answer.headers["cache-control"]) == (204, "no-store")
-    assert answer.headers["upload-complete"] == "?0"
-    return int(answer.headers["upload-offset"])
-
-
-def leftovers(shared: Shared) -> int:
-    return sum(path.name.startswith(TEMPORARY_PREFIX) for path in shared.path.iterdir())
 
 
 def test_an_upload_may_span_several_requests(shared: Shared, server: Harness) -> None:
@@ -72,66 +56,40 @@ def test_an_upload_may_span_several_requests(shared: Shared, server: Harness) ->
 @pytest.mark.parametrize(("method", "status"), [("PUT", 204), ("POST", 201)])
 def test_the_final_status_tells_created_from_replaced(server: Harness, method: str, status: int) -> None:
     client = server.connect()
-    client.send(
-        f"{method} /files/file HTTP/1.1\r\nHost: x\r\nUpload-Complete: ?1\r\n".encode()
-        + b"Content-Length: 3\r\n\r\nabc"
-    )
-    meanwhile, answer = client.responses()
-    assert meanwhile.status == 104
+    answer = send(client, method, "/files/file", b"abc", "Upload-Complete: ?1")
     assert (answer.status, answer.headers["upload-complete"]) == (status, "?1")
     assert client.get("/files/file").content == b"abc"
-
-
-def interim_of(client: Client) -> dict[str, str]:
-    """Return the fields of the interim response, the only data sent so far."""
-    head, end, rest = client.read().partition(b"\r\n\r\n")
-    client.received = b""
-    lines = head.decode().split("\r\n")
-    assert lines[0] == "HTTP/1.1 104 Upload Resumption Supported"
-    assert (end, rest) == (b"\r\n\r\n", b"")
-    return {name.lower(): value for name, _, value in (line.partition(": ") for line in lines[1:])}
 
 
 @pytest.mark.parametrize("cut", [0, 1, 70_000, len(CONTENT) - 1])
 def test_an_interrupted_upload_is_resumed(shared: Shared, server: Harness, cut: int) -> None:
     client = server.connect()
-    client.send(
-        b"PUT /files/new HTTP/1.1\r\nHost: x\r\nUpload-Complete: ?1\r\nUpload-Draft-Interop-Version: 8\r\n"
-        b"Content-Length: %d\r\n\r\n" % len(CONTENT)
-    )
-    fields = interim_of(client)
-    assert fields["upload-draft-interop-version"] == "8"
-    assert fields["upload-limit"] == f"max-size={MAX}"
+    client.send(head("PUT", "/files/new", "Upload-Complete: ?1", VERSION, f"Content-Length: {len(CONTENT)}"))
+    where = client.assert_responds(104).headers["location"]
     client.send(CONTENT[:cut])
     client.close()
-    where = fields["location"]
     assert not (shared.path / "new").exists()
     assert offset(server, where) == cut
     assert resume(server, where, cut, CONTENT[cut:], True).status == 201
     assert (shared.path / "new").read_bytes() == CONTENT
 
 
-def test_the_104_response_precedes_100_continue(server: Harness) -> None:
+@pytest.mark.parametrize("line", ["Upload-Complete: ?0", "Upload-Complete: ?1"])
+@pytest.mark.parametrize("version", ["HTTP/1.0", "HTTP/1.1"])
+def test_an_interrupted_upload_whose_location_is_unknown_is_removed(
+    shared: Shared, server: Harness, line: str, version: str
+) -> None:
+    lines = [line, *([VERSION] if version == "HTTP/1.0" else [])]  # no 104 in either case
+    before = open_descriptors()
     client = server.connect()
     client.send(
-        b"PUT /files/new HTTP/1.1\r\nHost: x\r\nUpload-Complete: ?1\r\nContent-Length: 3\r\n"
-        b"Expect: 100-continue\r\n\r\n"
+        head("PUT", "/files/new", *lines, "Content-Length: 10").replace(b"HTTP/1.1", version.encode())
     )
-    assert [line[:12] for line in client.read().split(b"\r\n") if line.startswith(b"HTTP")] == [
-        b"HTTP/1.1 104",
-        b"HTTP/1.1 100",
-    ]
-    client.received = b""
     client.send(b"abc")
-    client.assert_responds(201)
-
-
-def test_an_http_1_0_client_gets_no_104(server: Harness) -> None:
-    client = server.connect()
-    client.send(b"PUT /files/new HTTP/1.0\r\nUpload-Complete: ?1\r\nContent-Length: 3\r\n\r\nab")
-    client.assert_open()
-    client.send(b"c")
-    client.assert_responds(201)
+    assert leftovers(shared) == 1
+    client.close()
+    shared.assert_untouched()
+    assert open_descriptors() == before
 
 
 def test_without_the_field_an_upload_is_not_resumable(shared: Shared, server: Harness) -> None:
@@ -142,17 +100,34 @@ def test_without_the_field_an_upload_is_not_resumable(shared: Shared, server: Ha
     shared.assert_untouched()
 
 
-def test_disabled_resumable_uploads_are_refused(shared: Shared) -> None:
+@pytest.mark.parametrize("method", ["POST", "PUT"])
+def test_disabled_resumable_uploads_are_refused(shared: Shared, method: str) -> None:
     with closing(Store(shared.path)) as store, Harness(store=store) as server:
-        answer = send(server.connect(), "PUT", "/files/new", b"abc", "Upload-Complete: ?0")
-        assert (answer.status, answer.content) == (
-            400,
-            b"resumable uploads are disabled: Upload-Complete: ?0 requires --resumable\n",
-        )
+        for line in ("?0", "?0;a=1", "?0; a"):
+            answer = send(server.connect(), method, "/files/new", b"abc", f"Upload-Complete: {line}")
+            assert (answer.status, answer.content) == (
+                400,
+                b"resumable uploads are disabled: Upload-Complete: ?0 requires --resumable\n",
+            )
         shared.assert_untouched()
-        answer = send(server.connect(), "PUT", "/files/new", b"abc", "Upload-Complete: ?1")
+        answer = send(server.connect(), method, "/files/new", b"abc", "Upload-Complete: ?1", VERSION)
         assert (answer.status, answer.headers["location"]) == (201, "/files/new")
         assert request(server.connect(), "HEAD", "/uploads/x").status == 404
+        assert "upload-limit" not in request(server.connect(), "OPTIONS", "/files/new").headers
+
+
+@pytest.mark.parametrize("limit", [MAX, None])
+@pytest.mark.parametrize("values", [["?0", "?0"], ["?0", "?1"], ["?1", "?0"], ["?0, ?0"], ["?0 ;a"], ["?00"]])
+def test_a_part_with_a_malformed_field_is_not_stored_as_the_whole(
+    shared: Shared, limit: int | None, values: list[str]
+) -> None:
+    with closing(Store(shared.path)) as store, Harness(handlers.build(store, resumable=limit)) as server:
+        lines = [f"Upload-Complete: {value}" for value in values]
+        for method in ("POST", "PUT"):
+            answer = send(server.connect(), method, "/files/new", b"abc", *lines)
+            assert answer.status == 400
+            assert b"(expected ?0 or ?1)" in answer.content
+        shared.assert_untouched()
 
 
 # Requests that cannot resume an upload.
@@ -161,8 +136,19 @@ def test_disabled_resumable_uploads_are_refused(shared: Shared) -> None:
 def test_a_wrong_offset_is_409_with_the_right_one(shared: Shared, server: Harness) -> None:
     where = begin(server, b"abc")
     for wrong in (0, 2, 4, 10**14):
-        answer = resume(server, where, wrong, b"xyz", True)
+        answer = resume(server, where, wrong, b"xyz", True, "Accept: text/html")
         assert (answer.status, answer.headers["upload-offset"]) == (409, "3")
+        assert answer.headers["upload-complete"] == "?0"
+        assert "upload-limit" not in answer.headers
+        assert answer.headers["content-type"] == "application/problem+json"
+        assert json.loads(answer.content) == {
+            "type": "https://iana.org/assignments/http-problem-types#mismatching-upload-offset",
+            "title": "Mismatching Upload Offset",
+            "status": 409,
+            "detail": f"wrong Upload-Offset: {wrong} (expected 3)",
+            "expected-offset": 3,
+            "provided-offset": wrong,
+        }
     assert resume(server, where, 3, b"def", True).status == 201
     assert (shared.path / "new").read_bytes() == b"abcdef"
 
@@ -172,10 +158,15 @@ def test_a_wrong_offset_is_409_with_the_right_one(shared: Shared, server: Harnes
     [
         (["Upload-Offset: 3", "Upload-Complete: ?1"], 415),
         (["Content-Type: text/plain", "Upload-Offset: 3", "Upload-Complete: ?1"], 415),
+        (["Content-Type: application/partial-uploads", "Upload-Offset: 3", "Upload-Complete: ?1"], 415),
         ([PARTIAL, "Upload-Complete: ?1"], 400),
         ([PARTIAL, "Upload-Offset: 3"], 400),
         ([PARTIAL, "Upload-Offset: 3", "Upload-Complete: 1"], 400),
+        ([PARTIAL, "Upload-Offset: 3", "Upload-Complete: ?1", "Upload-Complete: ?1"], 400),
+        ([PARTIAL, "Upload-Offset: 3", "Upload-Offset: 3", "Upload-Complete: ?1"], 400),
         ([PARTIAL, "Upload-Offset: -3", "Upload-Complete: ?1"], 400),
+        ([PARTIAL, "Upload-Offset: ?1", "Upload-Complete: ?1"], 400),
+        ([PARTIAL, "Upload-Offset: 3.0", "Upload-Complete: ?1"], 400),
         ([PARTIAL, "Upload-Offset: 3, 3", "Upload-Complete: ?1"], 400),
         ([PARTIAL, "Upload-Offset: " + "9" * 16, "Upload-Complete: ?1"], 400),
     ],
@@ -197,25 +188,17 @@ def test_a_request_without_a_length_is_411_and_changes_nothing(
     shared.assert_untouched()
     where = begin(server, b"abc", "Upload-Length: 3")
     writer = server.connect()  # a refused request does not take over
-    fields = f"{PARTIAL}\r\nUpload-Offset: 3\r\nUpload-Complete: ?1"
-    writer.send(
-        f"PATCH {where} HTTP/1.1\r\nHost: test\r\n{fields}\r\nTransfer-Encoding: chunked\r\n\r\n".encode()
-    )
+    writer.send(head("PATCH", where, *patch_lines(3, True), "Transfer-Encoding: chunked"))
     assert request(server.connect(), "PATCH", where, PARTIAL, "Upload-Offset: 3", line).status == 411
     writer.send(b"0\r\n\r\n")
     writer.assert_responds(201)
     assert (shared.path / "new").read_bytes() == b"abc"
 
 
-@pytest.mark.parametrize("line", ["Upload-Complete: yes", "Upload-Complete: ?2", "Upload-Complete:"])
-def test_a_malformed_initial_request_is_refused(shared: Shared, server: Harness, line: str) -> None:
-    assert send(server.connect(), "PUT", "/files/new", b"abc", line).status == 400
-    shared.assert_untouched()
-
-
 def test_an_unknown_upload_cannot_be_resumed(server: Harness) -> None:
     for where in ("/uploads/x", "/uploads/", "/uploads/" + "A" * 22):
         assert request(server.connect(), "HEAD", where).status == 404
+        assert request(server.connect(), "GET", where).status == 404
         assert resume(server, where, 0, b"x", True).status == 404
         assert request(server.connect(), "DELETE", where).status == 404
 
@@ -252,22 +235,21 @@ def test_an_upload_over_the_limit_is_refused(shared: Shared, server: Harness) ->
     answer = send(
         server.connect(), "PUT", "/files/new", b"", "Upload-Complete: ?0", f"Upload-Length: {MAX + 1}"
     )
-    assert answer.status == 413
+    assert (answer.status, answer.headers["upload-limit"]) == (413, f"max-size={MAX}")
+    client = server.connect()  # before the body
+    client.send(head("PUT", "/files/new", "Upload-Complete: ?0", f"Content-Length: {MAX + 1}"))
+    client.assert_responds(413)
     where = begin(server)
+    answer = resume(server, where, 0, b"x", False, f"Upload-Length: {MAX + 1}")
+    assert (answer.status, answer.headers["upload-limit"]) == (413, f"max-size={MAX}")
+    assert (answer.headers["upload-complete"], answer.headers["upload-offset"]) == ("?0", "0")
     assert resume(server, where, 0, bytes(MAX), False).status == 204
-    assert resume(server, where, MAX, b"x", False).status == 413
+    answer = resume(server, where, MAX, b"x", False)
+    assert (answer.status, answer.headers["upload-limit"]) == (413, f"max-size={MAX}")
+    assert (answer.headers["upload-complete"], answer.headers["upload-offset"]) == ("?0", str(MAX))
     assert offset(server, where) == MAX
     assert request(server.connect(), "DELETE", where).status == 204
     shared.assert_untouched()
-
-
-def test_the_announced_length_is_enforced(shared: Shared, server: Harness) -> None:
-    where = begin(server, b"abc", "Upload-Length: 5")
-    assert request(server.connect(), "HEAD", where).headers["upload-length"] == "5"
-    assert resume(server, where, 3, b"def", True).status == 413
-    assert resume(server, where, 3, b"d", True).status == 400
-    assert resume(server, where, 4, b"e", True).status == 201
-    assert (shared.path / "new").read_bytes() == b"abcde"
 
 
 def test_the_least_recently_used_upload_is_evicted(shared: Shared, server: Harness) -> None:
@@ -280,9 +262,8 @@ def test_the_least_recently_used_upload_is_evicted(shared: Shared, server: Harne
 
 
 def test_too_many_simultaneous_uploads_are_refused(shared: Shared, server: Harness) -> None:
-    head = b"PUT /files/new HTTP/1.1\r\nHost: x\r\nUpload-Complete: ?1\r\nContent-Length: 3\r\n\r\n"
     for _ in range(MAX_UPLOADS):
-        server.connect().send(head)
+        server.connect().send(head("PUT", "/files/new", "Upload-Complete: ?1", "Content-Length: 3"))
     before = open_descriptors()
     client = server.connect()
     assert send(client, "PUT", "/files/new", b"", "Upload-Complete: ?0").status == 503
@@ -291,17 +272,8 @@ def test_too_many_simultaneous_uploads_are_refused(shared: Shared, server: Harne
     assert leftovers(shared) == MAX_UPLOADS
 
 
-@pytest.mark.parametrize(
-    "line", ["Upload-Draft-Interop-Version: x", "Upload-Length: -1", "Upload-Complete: ?2"]
-)
-def test_a_malformed_initial_request_leaves_nothing(shared: Shared, server: Harness, line: str) -> None:
-    lines = [line] if line.startswith("Upload-Complete") else ["Upload-Complete: ?0", line]
-    assert send(server.connect(), "PUT", "/files/new", b"", *lines).status == 400
-    assert leftovers(shared) == 0
-
-
 def test_closing_the_store_leaves_nothing(shared: Shared) -> None:
-    with closing(Store(shared.path)) as store, Harness(handlers.build(store, resumable=MAX)) as server:
+    with resumable(shared) as server:
         begin(server, b"abc")
         assert leftovers(shared) == 1
     shared.assert_untouched()
@@ -313,7 +285,8 @@ def test_closing_the_store_leaves_nothing(shared: Shared) -> None:
 def test_a_condition_is_checked_again_at_the_end(shared: Shared, server: Harness) -> None:
     where = begin(server, b"abc", "If-None-Match: *")
     (shared.path / "new").write_bytes(b"theirs")
-    assert resume(server, where, 3, b"def", True).status == 412
+    answer = resume(server, where, 3, b"def", True)
+    assert (answer.status, answer.headers["upload-complete"]) == (412, "?1")  # the final response
     assert (shared.path / "new").read_bytes() == b"theirs"
     assert request(server.connect(), "HEAD", where).status == 404
     assert leftovers(shared) == 0
@@ -323,7 +296,8 @@ def test_a_condition_is_checked_again_at_the_end(shared: Shared, server: Harness
 def test_a_digest_covers_the_whole_file(shared: Shared, server: Harness, last: bytes, status: int) -> None:
     digest = base64.b64encode(hashlib.sha256(b"abcdef").digest()).decode()
     where = begin(server, b"abc", f"Repr-Digest: sha-256=:{digest}:")
-    assert resume(server, where, 3, last, True).status == status
+    answer = resume(server, where, 3, last, True)
+    assert (answer.status, answer.headers["upload-complete"]) == (status, "?1")
     assert (shared.path / "new").exists() == (status == 201)
     assert leftovers(shared) == 0
 
@@ -334,10 +308,8 @@ def test_a_digest_covers_the_whole_file(shared: Shared, server: Harness, last: b
 def begin_chunked(server: Harness) -> tuple[Client, str]:
     """Begin a chunked upload; send all of its data, but not the last chunk."""
     client = server.connect()
-    client.send(
-        b"PUT /files/new HTTP/1.1\r\nHost: x\r\nUpload-Complete: ?1\r\nTransfer-Encoding: chunked\r\n\r\n"
-    )
-    where = interim_of(client)["location"]
+    client.send(head("PUT", "/files/new", "Upload-Complete: ?1", VERSION, "Transfer-Encoding: chunked"))
+    where = client.assert_responds(104).headers["location"]
     client.send(b"5\r\nAAAAA\r\n")
     return client, where
 
@@ -391,7 +363,7 @@ def test_a_partial_write_is_rolled_back(
 def test_a_refused_initial_request_leaves_nothing(shared: Shared, server: Harness) -> None:
     before = open_descriptors()
     client = server.connect()
-    lines = ["Upload-Complete: ?1", "Upload-Draft-Interop-Version: x"]
+    lines = ["Upload-Complete: ?1", "Upload-Length: 2"]
     assert send(client, "PUT", "/files/new", b"abc", *lines).status == 400
     client.close()
     assert open_descriptors() == before

@@ -228,7 +228,13 @@ def digest(content: bytes, algorithm: str = "sha256") -> str:
         f"sha-256=:{digest(b'content')}:",
         f"sha-512=:{digest(b'content', 'sha512')}:",
         f"md5=:AAAA:, sha-256=:{digest(b'content')}:,sha-512=:{digest(b'content', 'sha512')}:;x=1",
+        f"sha-256=:{digest(b'content').rstrip('=')}:",
+        f'unixsum="1, sha-256=:AAAA:" , sha-256=:{digest(b"content")}:; a="?, x"',
+        f"crc32c=(1 2);a, sha-256=:{digest(b'content')}:",
+        f"sha-256=:{digest(b'other')}:, sha-256=:{digest(b'content')}:",
         "unixsum=1",
+        "sha-256x=:AAAA:",
+        "!",
     ],
 )
 def test_a_matching_digest_is_accepted(client: Client, method: str, field: str) -> None:
@@ -241,6 +247,8 @@ def test_a_matching_digest_is_accepted(client: Client, method: str, field: str) 
     [
         f"sha-256=:{digest(b'other')}:",
         f"sha-256=:{digest(b'content')}:, sha-512=:{digest(b'other', 'sha512')}:",
+        f"sha-256=:{digest(b'content')}:, sha-256=:{digest(b'other')}:",
+        f"sha-256=:{digest(b'other').rstrip('=')}:;a=1",
     ],
 )
 def test_a_body_with_a_wrong_digest_is_not_stored(shared: Shared, client: Client, field: str) -> None:
@@ -252,7 +260,15 @@ def test_a_body_with_a_wrong_digest_is_not_stored(shared: Shared, client: Client
 
 @pytest.mark.parametrize(
     "field",
-    ["sha-256", "sha-256=", "sha-256=:AAAA:", "sha-256=:!:", "sha-256=AAAA", "sha-256=:A", "sha-256=::"],
+    [
+        *("sha-256", "sha-256=", "sha-256=:AAAA:", "sha-256=:!:", "sha-256=AAAA", "sha-256=:A", "sha-256=::"),
+        f"sha-256=:{digest(b'content!!')}: ;a",
+        f"sha-256=:{digest(b'content!!')}:,",
+        f"sha-256=:{digest(b'content!!')}==:",
+        f"sha-256=({digest(b'content!!')})",
+        f'sha-256="{digest(b"content!!")}"',
+        f"md5=:!:, sha-256=:{digest(b'content!!')}:",
+    ],
 )
 def test_a_malformed_digest_is_refused_before_the_body(shared: Shared, client: Client, field: str) -> None:
     client.send(
