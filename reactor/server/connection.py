@@ -58,7 +58,8 @@ log = logging.getLogger("reactor")
 CONTINUE = interim(100)
 # SO_LINGER with a timeout of 0: close() resets the connection and discards what the kernel has buffered.
 RESET_ON_CLOSE = struct.pack("ii", 1, 0)
-CLIENT_GONE = 499  # as in nginx; logged, never sent
+# Logged, never sent, for a response that is broken off by the client (as in nginx) or by the server.
+CLIENT_GONE, BROKEN_OFF = 499, 500
 # When the server is stopping: seconds to wait for the first bytes of a new connection, and for an idle
 # client to close.
 STOP_GRACE = 1.0
@@ -76,6 +77,7 @@ WAITING = State.WAITING
 FINISHING = State.FINISHING
 DRAINING = State.DRAINING
 CLOSED = State.CLOSED
+BY_CLIENT = frozenset({CloseReason.CLIENT_CLOSED, CloseReason.TIMEOUT, CloseReason.SEND_FAILED})
 STOPPING = ServerState.STOPPING
 
 
@@ -83,6 +85,7 @@ class Connection(EventHandler, ConnectionHooks):
     """One client's connection, from accept to close."""
 
     __slots__ = (
+        "_body_request",
         "_context",
         "_hooks",
         "_parser",
@@ -103,6 +106,7 @@ class Connection(EventHandler, ConnectionHooks):
         self._parser = Parser(context.head_reader)
         self._write_buffer = WriteBuffer(context.settings.high_water, context.sendfile)
         self._request_body: RequestBody | None = None
+        self._body_request: Request | None = None  # whose response has the body in the write buffer
         self.peer = peer
         self.number = context.allocate_number()
         recorder = self.recorder()
@@ -252,17 +256,9 @@ class Connection(EventHandler, ConnectionHooks):
         ready = write_buffer.body is None and write_buffer.size <= settings.low_water
         is_done = ready and self._answer_requests()
         sent_before = write_buffer.sent
-        try:
-            # Most responses are bytes in memory: this saves a call.
-            flush = write_buffer.flush_bytes if write_buffer.body is None else write_buffer.flush
-            result = flush(self.handle, settings.turn_send)
-        except Exception as error:  # a stream runs the application's code, after the head has been sent
-            # An OSError is not the application's fault (a file changed or cannot be read): no traceback.
-            trace = None if isinstance(error, OSError) else error
-            log.error("c%d: sending the response body failed: %s", self.number, error, exc_info=trace)
-            result = FlushResult.FAILED
-            if self._unsent_exchanges is not None:
-                self._unsent_exchanges.log_aborted(write_buffer.sent)
+        # Most responses are bytes in memory: this saves a call.
+        flush = write_buffer.flush_bytes if write_buffer.body is None else write_buffer.flush
+        result = flush(self.handle, settings.turn_send)
         sent = write_buffer.sent - sent_before
         if self._hooks is not None and sent:
             self._hooks.on_sent(sent)
@@ -435,6 +431,7 @@ class Connection(EventHandler, ConnectionHooks):
         write_buffer.write(data)
         if body is not None:
             write_buffer.add(body)
+            self._body_request = request
             if context.state is STOPPING:
                 self._end_live_stream()
         if hooks is not None:
@@ -524,7 +521,7 @@ class Connection(EventHandler, ConnectionHooks):
         if self.state is CLOSED:
             return
         if self._unsent_exchanges is not None:
-            self._log_unsent(self._unsent_exchanges)
+            self._log_unsent(self._unsent_exchanges, CLIENT_GONE if reason in BY_CLIENT else BROKEN_OFF)
             self._unsent_exchanges = None  # avoids a reference cycle if this connection is the recorder
         self._close_request_body()
         self._enter(CLOSED)
@@ -537,13 +534,23 @@ class Connection(EventHandler, ConnectionHooks):
             self._hooks = None  # avoids a reference cycle if this connection is its own hooks object
         self._context.forget(self)
 
-    def _log_unsent(self, exchanges: UnsentExchanges) -> None:
-        """Log incomplete responses, and a request whose body is incomplete."""
+    def _log_unsent(self, exchanges: UnsentExchanges, status: int) -> None:
+        """Log incomplete responses, and a request whose body is incomplete, with this status."""
         sent = self._write_buffer.sent
         if self._request_body is not None:
             request, began = self._request_body.request, self._request_body.began
-            exchanges.begin(Exchange(request, CLIENT_GONE, self.served + 1, began, sent), sent)
-        exchanges.log_aborted(sent, CLIENT_GONE)
+            exchanges.begin(Exchange(request, status, self.served + 1, began, sent), sent)
+        exchanges.log_aborted(sent, status)
+
+    def _log_body_failure(self) -> None:
+        """Log why the body of a response could not be sent."""
+        error, request = self._write_buffer.failure, self._body_request
+        assert error is not None, "no failure"
+        assert request is not None, "no request"
+        # An OSError is not the application's fault (a file changed or cannot be read): no traceback.
+        trace = None if isinstance(error, OSError) else error
+        where = f"{request.method} {request.target}"
+        log.error("c%d: sending the response to %s failed: %s", self.number, where, error, exc_info=trace)
 
     # The state machine.
 
@@ -571,8 +578,11 @@ class Connection(EventHandler, ConnectionHooks):
     def _after_incomplete_flush(self, result: FlushResult, progress: bool) -> None:
         """Enter the next state after a flush that did not send everything."""
         if result is FlushResult.FAILED:
-            # The response is truncated, and must not look complete.
             self._reset(CloseReason.SEND_FAILED)
+        elif result is FlushResult.BODY_FAILED:
+            self._log_body_failure()
+            # The response is truncated, and must not look complete.
+            self._reset(CloseReason.BODY_FAILED)
         elif result is FlushResult.STREAM_IDLE:
             self._enter(WAITING)
         elif self.interest != Interest.WRITE:
