@@ -52,7 +52,8 @@ class FileMetadata:
     """The metadata of a file at one moment; immutable, and shared by requests.
 
     ``headers`` are the headers of the file itself, ``gzip_headers`` those of the file compressed on the
-    fly, if it is ``compressible``. ``coding`` is the content coding of a precompressed variant, or None.
+    fly, if it is ``compressible``. ``varies`` is true if the response depends on Accept-Encoding. ``coding``
+    is the content coding of a precompressed variant, or None.
     """
 
     __slots__ = (
@@ -64,6 +65,7 @@ class FileMetadata:
         "headers",
         "size",
         "validators",
+        "varies",
     )
 
     def __init__(self, status: os.stat_result, file_type: FileType, now: float) -> None:
@@ -71,6 +73,7 @@ class FileMetadata:
         self.size = status.st_size
         self.coding = file_type.coding
         self.compressible = file_type.compressible
+        self.varies = file_type.varies
         self.validators = self.gzip_validators = validators_of(status, now)
         self.headers = self.gzip_headers = file_type.headers + validator_headers(self.validators)
         if self.compressible:

@@ -268,6 +268,7 @@ def test_a_value_out_of_range_is_named_with_its_source(
         ("-p 1 --port 2", "-p and --port are both given"),
         ("--read-only --read-only", "--read-only is given twice"),
         ("--read-only", "--read-only has no effect without a directory"),
+        ("--precompressed", "--precompressed has no effect without a directory"),
         ("-d . --read-only --fsync", "--fsync has no effect with --read-only"),
         ("--no-access-log --log-format json", "--log-format has no effect with --no-access-log"),
         ("--allowed-host * --allowed-host a.test", "--allowed-host: * allows every host"),
