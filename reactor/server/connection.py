@@ -22,6 +22,10 @@ A timeout starts when the state is entered. In RESPONDING and FINISHING it resta
 accepts a part of the response, or a stream has nothing to send. In RECEIVING_CONTENT it is the *rate window*,
 over which the rate of the request body is measured. If the body was fast enough, the next window starts.
 
+A socket whose buffer is full accepts nothing until the client has read about a third of it, which can be a
+megabyte. So in the states that wait for WRITE, the connection checks several times per timeout how much the
+client has not acknowledged; when that has become less, the timeout restarts, too.
+
 The first byte of a request leads from IDLE to RECEIVING_HEAD; a complete request leads straight to
 RESPONDING. After the response is sent, the next state depends on the receive buffer: IDLE if it is empty,
 RECEIVING_HEAD or RECEIVING_CONTENT if it holds a part of a request, and YIELDING, until the next turn, if
@@ -63,7 +67,7 @@ CLIENT_GONE, BROKEN_OFF = 499, 500
 # When the server is stopping: seconds to wait for the first bytes of a new connection, and for an idle
 # client to close.
 STOP_GRACE = 1.0
-
+PROGRESS_CHECKS = 12  # per write timeout
 
 # Enum members used for each request, bound once: in Python 3.11, State.IDLE takes 50 ns longer than IDLE.
 ACCEPTED = State.ACCEPTED
@@ -90,6 +94,8 @@ class Connection(EventHandler, ConnectionHooks):
         "_hooks",
         "_parser",
         "_request_body",
+        "_stalled_since",
+        "_unacknowledged",
         "_unsent_exchanges",
         "_write_buffer",
         "number",
@@ -106,6 +112,8 @@ class Connection(EventHandler, ConnectionHooks):
         self._parser = Parser(context.head_reader)
         self._write_buffer = WriteBuffer(context.settings.high_water, context.sendfile)
         self._request_body: RequestBody | None = None
+        # When the write timeout started, and what the client had not acknowledged at the last check.
+        self._stalled_since, self._unacknowledged = -inf, 0
         self._body_request: Request | None = None  # whose response has the body in the write buffer
         self.peer = peer
         self.number = context.allocate_number()
@@ -147,6 +155,16 @@ class Connection(EventHandler, ConnectionHooks):
         """The number of bytes in the write buffer."""
         return self._write_buffer.size
 
+    @property
+    def timeout_ends(self) -> float:
+        """When the timeout of the current state ends, in time of the reactor's clock; inf without one.
+
+        In the states that wait for WRITE, the deadline can be that of the next check.
+        """
+        if self.state.on_timeout is not OnTimeout.RESET:
+            return self.deadline
+        return max(self.deadline, self._stalled_since + self._context.timeouts[self.state.index])
+
     def recorder(self) -> Recorder | None:
         """Return the recorder of this connection's exchanges, or None; a subclass may return itself."""
         return self._context.access_log
@@ -161,9 +179,9 @@ class Connection(EventHandler, ConnectionHooks):
     def summary(self, now: float) -> str:
         """Return a one-line summary of this connection, for the log."""
         until = ""
-        if self.deadline != inf:
+        if self.timeout_ends != inf:
             timeout = str(self.state.timeout).replace("_", "-")
-            until = f", {timeout} timeout in {self.deadline - now:.1f} s"
+            until = f", {timeout} timeout in {self.timeout_ends - now:.1f} s"
         return (
             f"c{self.number} {self.peer} fd {self.handle.fileno()} {self.state.name}, {self.served} served, "
             f"{self._parser.buffered} bytes unparsed, {self._write_buffer.size} unsent{until}"
@@ -227,8 +245,7 @@ class Connection(EventHandler, ConnectionHooks):
         elif action is OnTimeout.MEASURE_RATE:
             self._measure_rate()
         elif action is OnTimeout.RESET:
-            log.info("c%d: write timeout, connection reset", self.number)
-            self._reset(CloseReason.TIMEOUT)
+            self._check_progress()
         elif self.is_between_requests and self._context.state is STOPPING:
             self._end_idle()
         else:
@@ -588,9 +605,36 @@ class Connection(EventHandler, ConnectionHooks):
         elif self.interest != Interest.WRITE:
             # The interim response is not sent completely, and a part of the body was received.
             self._enter(RESPONDING)
+            self._start_write_timeout()
         # If a stream has no chunk ready, the application is slow, not the client: restart the write timeout.
-        elif progress or self._write_buffer.awaits_producer:
-            self._renew_deadline()
+        # A deadline after the next check is that of a state that has just been entered.
+        elif progress or self._write_buffer.awaits_producer or self.deadline > self._next_check():
+            self._start_write_timeout()
+
+    def _start_write_timeout(self) -> None:
+        """Start the write timeout of the current state; its deadline is that of the next check."""
+        context = self._context
+        self._stalled_since = context.reactor.now
+        self._unacknowledged = context.unacknowledged(self.handle)
+        self.deadline = self._next_check()
+
+    def _next_check(self) -> float:
+        """Return when to check again whether the client acknowledges what was sent."""
+        context = self._context
+        return context.reactor.now + context.timeouts[self.state.index] / PROGRESS_CHECKS
+
+    def _check_progress(self) -> None:
+        """Reset the connection if the client has acknowledged nothing for the write timeout."""
+        context = self._context
+        before, self._unacknowledged = self._unacknowledged, context.unacknowledged(self.handle)
+        if self._unacknowledged < before:
+            self._stalled_since = context.reactor.now
+        ends = self._stalled_since + context.timeouts[self.state.index]
+        if context.reactor.now < ends:
+            self.deadline = min(self._next_check(), ends)
+        else:
+            log.info("c%d: write timeout, connection reset", self.number)
+            self._reset(CloseReason.TIMEOUT)
 
     def _enter(self, state: State) -> None:
         """Change the state, and with it the interest and the deadline."""

@@ -160,6 +160,7 @@ class Status:
     def __init__(self, descriptor: int) -> None:
         real = os.fstat(descriptor)
         self.st_mode = real.st_mode
+        self.st_nlink = real.st_nlink
         self.st_size = real.st_size
         self.st_dev = 0
         readable = fcntl.fcntl(descriptor, fcntl.F_GETFL) & os.O_ACCMODE == os.O_RDONLY
