@@ -602,14 +602,14 @@ class Connection(EventHandler, ConnectionHooks):
             self._reset(CloseReason.BODY_FAILED)
         elif result is FlushResult.STREAM_IDLE:
             self._enter(WAITING)
-        elif self.interest != Interest.WRITE:
-            # The interim response is not sent completely, and a part of the body was received.
-            self._enter(RESPONDING)
-            self._start_write_timeout()
-        # If a stream has no chunk ready, the application is slow, not the client: restart the write timeout.
-        # A deadline after the next check is that of a state that has just been entered.
-        elif progress or self._write_buffer.awaits_producer or self.deadline > self._next_check():
-            self._start_write_timeout()
+        else:
+            if self.interest != Interest.WRITE:
+                # The interim response is not sent completely, and a part of the body was received.
+                self._enter(RESPONDING)
+            # If a stream has no chunk ready, the application is slow, not the client: restart the timeout. A
+            # deadline after the next check is that of a state that has just been entered.
+            if progress or self._write_buffer.awaits_producer or self.deadline > self._next_check():
+                self._start_write_timeout()
 
     def _start_write_timeout(self) -> None:
         """Start the write timeout of the current state; its deadline is that of the next check."""

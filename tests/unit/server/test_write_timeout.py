@@ -152,8 +152,14 @@ EXPECTING = request("/post", "Content-Length: 1", "Expect: 100-continue", method
 
 @pytest.mark.parametrize(
     ("prepare", "data"),
-    [(leave_room, request("/0")), (fill_socket, request("/0")), (fill_socket, EXPECTING)],
-    ids=["partly sent", "unsent", "100 Continue"],
+    [
+        (leave_room, request("/0")),
+        (fill_socket, request("/0")),
+        (leave_room, request("/0", "Connection: close")),
+        (fill_socket, request("/0", "Connection: close")),
+        (fill_socket, EXPECTING),
+    ],
+    ids=["partly sent", "unsent", "last, partly sent", "last, unsent", "100 Continue"],
 )
 @pytest.mark.parametrize(
     ("queue", "reset_at"),

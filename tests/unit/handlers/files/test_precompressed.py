@@ -7,7 +7,7 @@ from contextlib import closing
 
 import pytest
 
-from reactor.handlers.files.media_types import OCTET_STREAM, TYPES, MediaType
+from reactor.handlers.files.media_types import OCTET_STREAM, TYPES, MediaType, guess
 from reactor.handlers.files.store import Store
 from tests.support.in_process import Client, Harness
 from tests.unit.handlers.files.shared import Shared, open_descriptors, request
@@ -99,6 +99,9 @@ def test_other_files_than_text_are_sent_as_they_are(
         assert answer.headers["accept-ranges"] == "bytes"
         assert answer.headers["etag"] == client.get(f"/files/{name}").headers["etag"]
         assert not {"content-encoding", "transfer-encoding", "vary"} & set(answer.headers)
+        lines = ["Accept-Encoding: gzip, br", f"If-None-Match: {answer.headers['etag']}"]
+        unchanged = request(client, "GET", f"/files/{name}", *lines)
+        assert (unchanged.status, "vary" in unchanged.headers) == (304, False)
         lines = ["Accept-Encoding: gzip, br", "Range: bytes=4-7", f"If-Range: {answer.headers['etag']}"]
         assert request(client, "GET", f"/files/{name}", *lines).content == b"same"
 
@@ -257,3 +260,15 @@ def test_a_variant_is_also_served_as_a_file(shared: Shared, client: Client) -> N
     answer = client.get("/files/text.txt.gz", "Accept-Encoding: gzip")
     assert gzip.decompress(answer.content) == TEXT
     assert "content-encoding" not in answer.headers
+
+
+def test_variants_of_a_page_are_sent_in_place_of_a_listing(shared: Shared) -> None:
+    write(shared, "index.html", TEXT)
+    write_variants(shared, "index.html")
+    with (
+        closing(Store(shared.path, media_type=guess, precompressed=True)) as store,
+        Harness(store=store) as server,
+    ):
+        answer = server.connect().get("/files/", "Accept-Encoding: br")
+        assert (answer.content, answer.headers["content-encoding"]) == (READY["br"], "br")
+        assert answer.headers["content-type"] == "text/html; charset=utf-8"
