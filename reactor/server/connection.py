@@ -49,6 +49,7 @@ from reactor.http11.errors import HTTPError
 from reactor.http11.message import Request, Response
 from reactor.http11.parser import PHASE_CONTENT, PHASE_ENDED, PHASE_HEAD, PHASE_IDLE, Parser
 from reactor.http11.serializer import ChunkSource, has_length, interim
+from reactor.http11.target import Target
 from reactor.logs.access_log import Exchange, Recorder, UnsentExchanges
 from reactor.routing import Handler, Route
 from reactor.server.connection_hooks import ConnectionHooks
@@ -89,12 +90,12 @@ class Connection(EventHandler, ConnectionHooks):
     """One client's connection, from accept to close."""
 
     __slots__ = (
-        "_body_request",
         "_context",
         "_hooks",
         "_parser",
         "_request_body",
         "_stalled_since",
+        "_streamed_target",
         "_unacknowledged",
         "_unsent_exchanges",
         "_write_buffer",
@@ -114,7 +115,8 @@ class Connection(EventHandler, ConnectionHooks):
         self._request_body: RequestBody | None = None
         # When the write timeout started, and what the client had not acknowledged at the last check.
         self._stalled_since, self._unacknowledged = -inf, 0
-        self._body_request: Request | None = None  # whose response has the body in the write buffer
+        # The method and the target of the request whose response has the body in the write buffer.
+        self._streamed_target: tuple[str, Target | None] = "", None
         self.peer = peer
         self.number = context.allocate_number()
         recorder = self.recorder()
@@ -448,7 +450,7 @@ class Connection(EventHandler, ConnectionHooks):
         write_buffer.write(data)
         if body is not None:
             write_buffer.add(body)
-            self._body_request = request
+            self._streamed_target = request.method, request.target
             if context.state is STOPPING:
                 self._end_live_stream()
         if hooks is not None:
@@ -561,12 +563,10 @@ class Connection(EventHandler, ConnectionHooks):
 
     def _log_body_failure(self) -> None:
         """Log why the body of a response could not be sent."""
-        error, request = self._write_buffer.failure, self._body_request
-        assert error is not None, "no failure"
-        assert request is not None, "no request"
+        error = self._write_buffer.failure
         # An OSError is not the application's fault (a file changed or cannot be read): no traceback.
         trace = None if isinstance(error, OSError) else error
-        where = f"{request.method} {request.target}"
+        where = "{} {}".format(*self._streamed_target)
         log.error("c%d: sending the response to %s failed: %s", self.number, where, error, exc_info=trace)
 
     # The state machine.

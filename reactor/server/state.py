@@ -29,7 +29,7 @@ class OnTimeout(Enum):
     CLOSE = "close"
     ANSWER_408 = "answer 408"
     MEASURE_RATE = "measure rate"  # answer 408 if the body is too slow, else start another rate window
-    RESET = "reset"
+    RESET = "reset"  # unless the client has acknowledged bytes
 
 
 class CloseReason(StrEnum):

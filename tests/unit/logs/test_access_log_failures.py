@@ -13,6 +13,7 @@ import pytest
 from reactor.handlers.files.store import Store
 from reactor.http11.errors import HTTPError
 from reactor.http11.message import Response
+from reactor.server.connection import Connection
 from tests.support.in_process import Client, Harness
 from tests.support.requests import CANARY, answering, request
 from tests.unit.logs.test_access_log import Log
@@ -119,12 +120,26 @@ def test_the_reason_of_a_failed_stream_is_logged_with_its_traceback(
     assert record.exc_info is not None
 
 
-def test_a_response_broken_off_by_closing_the_server_is_logged_as_500() -> None:
+def abort(client: Client) -> None:
+    client.connection.abort()
+
+
+def fail_at_the_deadline(client: Client) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Connection, "on_deadline", raise_eio)
+        client.server.clock.advance(100)
+
+
+@pytest.mark.parametrize("end", [abort, fail_at_the_deadline])
+@pytest.mark.parametrize("line", [request("/0"), request("/post", "Content-Length: 9", method="POST")])
+def test_a_request_that_the_server_does_not_complete_is_logged_as_500(
+    line: bytes, end: Callable[[Client], None]
+) -> None:
     log = Log()
     with Harness(answering(lambda: Response(200, b"a" * 10**7)), access_log=log) as server:
         client = server.connect()
-        client.send(CANARY + request("/0"))
-        client.connection.abort()
+        client.send(CANARY + line)
+        end(client)
         server.run()
         assert [entry["status"] for entry in log.entries] == ["200", "500"]
 
