@@ -1,7 +1,7 @@
 """Downloads: respond to GET and HEAD of a file with all of it, ranges of it, or 304.
 
-1. Select the representation: the file itself, compressed on the fly, or a precompressed variant that the
-   client accepts. A range request always selects the file itself.
+1. Select the representation: the file itself, compressed on the fly, or, if they are enabled, a precompressed
+   variant that the client accepts. A range request always selects the file itself.
 2. Evaluate preconditions, in the order of RFC 9110, 13.2.2: 304 or 412.
 3. Apply Range, if If-Range matches: 206 with one or more parts, or 416 (RFC 9110, 14).
 """
@@ -10,10 +10,11 @@ import secrets
 
 from reactor.http11.conditional import CONDITIONAL, evaluate, range_applies
 from reactor.http11.errors import HTTPError
-from reactor.http11.message import Content, HeaderPairs, Request, Response
+from reactor.http11.message import Content, Request, Response
 from reactor.http11.ranges import content_range, multipart_end, multipart_head, read_ranges, unsatisfied_range
 
-from .metadata import FileChunks, FileMetadata, Representation, precondition_failed
+from .media_types import VARY
+from .metadata import FileChunks, Representation, precondition_failed
 from .store import Store
 
 # A request with none of these headers gets the complete file, uncompressed.
@@ -41,7 +42,7 @@ def _prefer_variant(
 ) -> Representation:
     """Return the precompressed variant that the client prefers, or else the file."""
     accepted = request.headers.get("accept-encoding")
-    if not accepted or not representation.metadata.compressible:
+    if not accepted or store.precompressed is None:
         return representation
     variant = store.precompressed.find(name, accepted, representation.metadata)
     if variant is None:
@@ -60,7 +61,8 @@ def _answer(
     status = evaluate(request.method, headers, validators, now)
     if status == 304:
         representation.close()
-        return Response(304, b"", (("ETag", validators.etag), *_vary(representation.metadata)))
+        vary = VARY if representation.metadata.varies else ()
+        return Response(304, b"", (("ETag", validators.etag), *vary))
     if status is not None:
         raise HTTPError(status, precondition_failed(validators))
     if range_header is not None and range_applies(headers, validators, now):
@@ -70,18 +72,13 @@ def _answer(
     return representation.full_response(coding)
 
 
-def _vary(metadata: FileMetadata) -> HeaderPairs:
-    """Return the Vary header if the response depends on Accept-Encoding."""
-    return (("Vary", "Accept-Encoding"),) if metadata.compressible or metadata.coding is not None else ()
-
-
 def _partial(representation: Representation, parts: list[range]) -> Response:
     """Return 206 with these parts; raise HTTPError(416) for an empty list."""
     metadata = representation.metadata
     if not parts:
         reason = f"range not satisfiable: the file has {metadata.size} bytes"
         raise HTTPError(416, reason, (("Content-Range", unsatisfied_range(metadata.size)),))
-    headers = (*metadata.headers, *_vary(metadata))
+    headers = metadata.headers + (VARY if metadata.compressible else ())
     if len(parts) == 1:
         header = ("Content-Range", content_range(parts[0], metadata.size))
         return Response(206, representation.range_body(parts[0]), (*headers, header))

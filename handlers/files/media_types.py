@@ -14,6 +14,7 @@ from typing import NamedTuple
 from reactor.http11.message import HeaderPairs
 
 OCTET_STREAM = "application/octet-stream"
+VARY: HeaderPairs = (("Vary", "Accept-Encoding"),)
 # The suffix of a precompressed variant, by its content coding (RFC 9110, 8.4.1).
 CODINGS = {"br": ".br", "zstd": ".zst", "gzip": ".gz"}
 
@@ -50,11 +51,16 @@ MediaType = Callable[[str], str]
 
 
 class FileType(NamedTuple):
-    """The headers of a file, its content coding or None, and whether to compress it."""
+    """The headers of a file, its content coding or None, and whether to compress it.
+
+    ``varies`` is true if the response depends on Accept-Encoding. ``headers`` then include Vary, unless the
+    file is compressible: the serializer adds it.
+    """
 
     headers: HeaderPairs
     coding: str | None
     compressible: bool
+    varies: bool
 
 
 def binary(name: str) -> str:
@@ -79,16 +85,19 @@ def guess(name: str) -> str:
 TYPES: dict[str, MediaType] = {"binary": binary, "guess": guess}
 
 
-def file_type(name: str, media_type: MediaType) -> FileType:
-    """Return the type of a file by its name."""
-    extension = posixpath.splitext(name)[1].lower()
-    return FileType(_headers(media_type(name)), None, extension.removeprefix(".") in _TEXT_EXTENSIONS)
+def file_type(name: str, media_type: MediaType, has_variants: bool = False) -> FileType:
+    """Return the type of a file by its name; ``has_variants`` is true if variants of it may be sent."""
+    compressible = posixpath.splitext(name)[1].lower().removeprefix(".") in _TEXT_EXTENSIONS
+    headers = _headers(media_type(name))
+    if has_variants and not compressible:
+        headers += VARY
+    return FileType(headers, None, compressible, has_variants or compressible)
 
 
 def file_type_of_variant(name: str, media_type: MediaType, coding: str) -> FileType:
     """Return the type of a precompressed variant of the file ``name``."""
-    headers = (*_headers(media_type(name)), ("Content-Encoding", coding), ("Vary", "Accept-Encoding"))
-    return FileType(headers, coding, False)
+    headers = (*_headers(media_type(name)), ("Content-Encoding", coding), *VARY)
+    return FileType(headers, coding, compressible=False, varies=True)
 
 
 def _headers(media_type: str) -> HeaderPairs:

@@ -1,10 +1,10 @@
 """A file's metadata (fingerprint, validators, headers) and its representation in responses.
 
 1. A fingerprint identifies a file and its content: device, inode, size, mtime and ctime.
-2. The validators are derived from the fingerprint: a strong ETag, and Last-Modified (RFC 9110, 8.8).
-   Content compressed on the fly has a different ETag.
-3. The content is in memory or in an open file. While an open file is sent, its fingerprint is checked
-   before each chunk; if the file has changed, the response is aborted rather than sent with wrong data.
+2. The validators are derived from the fingerprint without ctime, which chmod, chown and links change too: a
+   strong ETag, and Last-Modified (RFC 9110, 8.8). Content compressed on the fly has a different ETag.
+3. The content is in memory or in an open file. While an open file is sent, its size and mtime are checked
+   with each chunk; if the file has changed, the response is aborted rather than sent with wrong data.
 
 The owner of an open representation must close or send it; sending closes it.
 """
@@ -27,13 +27,13 @@ CHUNK_SIZE = 16 * 1024
 # The end of the ETag of a file compressed on the fly, in place of the quote.
 _GZIP_END = '-gzip"'
 
-# Device, inode, size, and the times of the last change of the content and of the file, in nanoseconds.
+# Device, inode, size, and the times of the last change of the content and of the inode, in nanoseconds.
 Fingerprint = tuple[int, int, int, int, int]
 SIZE, MTIME, CTIME = 2, 3, 4  # indexes; creating a NamedTuple for each request would take 0.2 us longer
 
 
 def fingerprint_of(status: os.stat_result) -> Fingerprint:
-    """Return the fingerprint of a file, which changes whenever the file or its content does."""
+    """Return the fingerprint of a file, which changes whenever the content or the inode does."""
     return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
 
 
@@ -43,7 +43,7 @@ def validators_of(status: os.stat_result, now: float) -> Validators:
     A modification time in the future is omitted (RFC 9110, 8.8.2.1). So are 0 and 1: package managers and
     build tools set them for every version of a file, so that they do not identify one.
     """
-    digest = hashlib.blake2b(repr(fingerprint_of(status)).encode(), digest_size=12).hexdigest()
+    digest = hashlib.blake2b(repr(fingerprint_of(status)[:CTIME]).encode(), digest_size=12).hexdigest()
     modified = status.st_mtime_ns // 1_000_000_000
     return Validators(f'"{digest}"', modified if modified <= now and modified not in (0, 1) else None)
 
@@ -52,7 +52,8 @@ class FileMetadata:
     """The metadata of a file at one moment; immutable, and shared by requests.
 
     ``headers`` are the headers of the file itself, ``gzip_headers`` those of the file compressed on the
-    fly, if it is ``compressible``. ``coding`` is the content coding of a precompressed variant, or None.
+    fly, if it is ``compressible``. ``varies`` is true if the response depends on Accept-Encoding. ``coding``
+    is the content coding of a precompressed variant, or None.
     """
 
     __slots__ = (
@@ -62,17 +63,17 @@ class FileMetadata:
         "gzip_headers",
         "gzip_validators",
         "headers",
-        "links",
         "size",
         "validators",
+        "varies",
     )
 
     def __init__(self, status: os.stat_result, file_type: FileType, now: float) -> None:
         self.fingerprint = fingerprint_of(status)
         self.size = status.st_size
-        self.links = status.st_nlink
         self.coding = file_type.coding
         self.compressible = file_type.compressible
+        self.varies = file_type.varies
         self.validators = self.gzip_validators = validators_of(status, now)
         self.headers = self.gzip_headers = file_type.headers + validator_headers(self.validators)
         if self.compressible:
@@ -89,28 +90,33 @@ class FileMetadata:
 class Representation:
     """A file's content, either ``data`` in memory or an open ``file``, and its metadata."""
 
-    __slots__ = ("data", "file", "metadata")
+    __slots__ = ("_modified", "data", "file", "metadata")
 
     def __init__(self, metadata: FileMetadata, data: bytes | None, file: io.FileIO | None) -> None:
         self.metadata = metadata
         self.data = data
         self.file = file
+        self._modified = False  # the last check saw a new modification time and the same size
 
     def close(self) -> None:
         """Close the file without sending it."""
         if self.file is not None:
             self.file.close()
 
-    def is_unchanged(self) -> bool:
-        """Return whether the content of the open file is the same as when it was opened.
+    def check(self) -> None:
+        """Raise OSError if the open file has changed, so that its rest does not belong to what was sent.
 
-        Replacing or removing the file changes its link count and ctime, but not the content.
+        A file that grows is sent up to the length that was announced. A write sets the modification time
+        before the size: a new time with the same size counts only if two checks in a row see it.
         """
         assert self.file is not None, "no open file"
-        metadata, status = self.metadata, os.fstat(self.file.fileno())
-        if status.st_nlink != metadata.links:
-            return (status.st_size, status.st_mtime_ns) == metadata.fingerprint[SIZE : MTIME + 1]
-        return fingerprint_of(status) == metadata.fingerprint
+        size, status = self.metadata.size, os.fstat(self.file.fileno())
+        if status.st_size < size:
+            raise OSError(f"the file shrank from {size} to {status.st_size} bytes")
+        was_modified = self._modified
+        self._modified = status.st_size == size and status.st_mtime_ns != self.metadata.fingerprint[MTIME]
+        if self._modified and was_modified:
+            raise OSError("the file was modified")
 
     def full_response(self, coding: str | None) -> Response:
         """Return the response with the complete file, in a coding or uncompressed (None)."""
@@ -127,7 +133,7 @@ class Representation:
         if self.data is not None:
             return self.data[span.start : span.stop]
         assert self.file is not None, "neither content nor an open file"
-        return FileSlice(self.file, span.start, len(span), self.is_unchanged)
+        return FileSlice(self.file, span.start, len(span), self.check)
 
     def chunks(self, span: range) -> Iterator[bytes]:
         """Yield a range of the content in chunks; raise OSError if the file has changed."""
@@ -138,8 +144,9 @@ class Representation:
         for start in range(span.start, span.stop, CHUNK_SIZE):
             size = min(CHUNK_SIZE, span.stop - start)
             data = os.pread(self.file.fileno(), size, start)
-            if len(data) < size or not self.is_unchanged():
-                raise OSError("the file changed while it was being sent")
+            self.check()
+            if len(data) < size:
+                raise OSError(f"the file ended at byte {start + len(data)}")
             yield data
 
 

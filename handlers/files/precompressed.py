@@ -1,12 +1,14 @@
 """Precompressed variants of a file (NAME.gz, NAME.br, NAME.zst), which are served in place of it.
 
-1. The variant is the first, in the client's order of preference, that exists and is not older than the
-   file.
+1. The variant is the first, in the client's order of preference, that exists, is not older than the file and
+   begins with the signature of its format: another file may have that name. Brotli has no signature; a
+   skippable frame of zstd is not accepted, because LZ4 has the same.
 2. Most files have no variants. That a file has none is cached while its directory is unchanged, which one
    ``fstat`` shows; but not if the directory was modified recently, since file system clocks advance in
    steps.
 """
 
+import io
 import os
 from collections.abc import Callable
 from functools import lru_cache
@@ -19,6 +21,7 @@ from .media_types import CODINGS, MediaType, file_type_of_variant
 from .metadata import MTIME, FileMetadata, Representation
 from .paths import SharedRoot, open_regular
 
+SIGNATURES = {"br": b"", "zstd": b"\x28\xb5\x2f\xfd", "gzip": b"\x1f\x8b\x08"}  # RFC 8878 and 1952
 MAX_CACHED_NAMES = 4096  # names without variants; the cache is cleared when it is full
 
 Directory = tuple[int, int, int]
@@ -38,8 +41,6 @@ class PrecompressedFiles:
 
     def find(self, name: str, accept_encoding: str, original: FileMetadata) -> Representation | None:
         """Return the variant that the client prefers and that is not older than the original, or None."""
-        if self._root.is_single_file:  # a variant is another file
-            return None
         parts = self._root.parts(name)
         try:
             parent = self._root.open_parent(parts)
@@ -79,6 +80,9 @@ class PrecompressedFiles:
             file, status = open_regular(part + CODINGS[coding].encode(), parent)
         except (OSError, HTTPError):
             return None
+        if not _begins_with(file, SIGNATURES[coding]):
+            file.close()
+            return None
         file_type = file_type_of_variant(name, self._media_type, coding)
         return Representation(FileMetadata(status, file_type, self._wall_clock()), None, file)
 
@@ -89,3 +93,12 @@ def _exists(name: bytes, parent: int) -> bool:
     except OSError:
         return False
     return True
+
+
+def _begins_with(file: io.FileIO, signature: bytes) -> bool:
+    """Return whether a file begins with a signature, and is not empty."""
+    try:
+        beginning = os.pread(file.fileno(), len(signature) or 1, 0)
+    except OSError:
+        return False
+    return bool(beginning) and beginning.startswith(signature)

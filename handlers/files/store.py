@@ -2,7 +2,7 @@
 
 1. Small files that were not modified recently are cached in memory (``cache.py``). Each use validates the
    cache entry with one ``stat`` through a safe path (``paths.py``).
-2. A file may have precompressed variants (``precompressed.py``).
+2. A file may have precompressed variants (``precompressed.py``), if they are enabled.
 3. An upload is written to a temporary file in the destination directory and renamed when it is complete
    (``upload.py``). Preconditions are evaluated for the file that it replaces.
 
@@ -36,8 +36,8 @@ def free_space(descriptor: int) -> int:
 class Store:
     """The files of one directory, or a single file. Raises OSError if it cannot be opened.
 
-    ``min_free_space`` is the number of bytes that uploads must leave free. ``wall_clock`` returns seconds
-    since the epoch.
+    ``min_free_space`` is the number of bytes that uploads must leave free. ``precompressed`` enables variants
+    of files, but not of a single file. ``wall_clock`` returns seconds since the epoch.
     """
 
     def __init__(
@@ -48,6 +48,7 @@ class Store:
         min_free_space: int = 0,
         free_space: Callable[[int], int] = free_space,
         media_type: MediaType = binary,
+        precompressed: bool = False,
         wall_clock: Callable[[], float] = time.time,
     ) -> None:
         self.fsync = fsync
@@ -57,8 +58,10 @@ class Store:
         self._media_type = media_type
         self.serves_pages = media_type is not binary  # index.html in place of a listing
         self._root = open_root(path, hidden)
-        self.precompressed = PrecompressedFiles(self._root, media_type, wall_clock)
         self.is_single_file = self._root.is_single_file
+        self.precompressed: PrecompressedFiles | None = None
+        if precompressed and not self.is_single_file:
+            self.precompressed = PrecompressedFiles(self._root, media_type, wall_clock)
         self.close_parent = self._root.close_parent
         self._cache = FileCache()
         self._close_callbacks: list[Callable[[], None]] = []
@@ -115,7 +118,8 @@ class Store:
         self, name: str, parts: list[bytes], file: io.FileIO, status: os.stat_result, now: float
     ) -> Representation:
         """Create the representation of an open file and cache it."""
-        metadata = FileMetadata(status, file_type(name, self._media_type), now)
+        has_variants = self.precompressed is not None
+        metadata = FileMetadata(status, file_type(name, self._media_type, has_variants), now)
         result = Representation(metadata, None, file)
         cached = None
         if self._cache.accepts_content(metadata, now):

@@ -193,6 +193,7 @@ def _open_store(options: argparse.Namespace, settings: Settings) -> Store:
             options.fsync,
             settings.min_free_space,
             media_type=TYPES[options.types],
+            precompressed=options.precompressed,
         )
         removed = 0 if options.read_only or store.is_single_file else store.remove_leftovers()
     except (OSError, ValueError) as error:  # open() raises ValueError for a NUL in the path

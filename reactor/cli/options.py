@@ -169,6 +169,11 @@ def _add_file_options(group: Group) -> None:
         "(default: %(default)s)",
     )
     group.add_argument("--hidden", action="store_true", help="also share files whose names begin with a dot")
+    group.add_argument(
+        "--precompressed",
+        action="store_true",
+        help="send NAME.br, NAME.zst or NAME.gz in place of NAME to clients that accept it",
+    )
     group.add_argument("--allow-delete", action="store_true", help="allow clients to delete files (DELETE)")
     group.add_argument("--resumable", action="store_true", help="allow clients to resume interrupted uploads")
     group.add_argument(
@@ -253,7 +258,7 @@ def read_variable(action: argparse.Action, text: str) -> object:
 
 # Options that have an effect only with another one.
 _NEEDED: tuple[tuple[tuple[str, ...], str, str], ...] = (
-    (("types", "hidden", "read_only", *_UPLOAD_OPTIONS), "directory", "without a directory"),
+    (("types", "hidden", "precompressed", "read_only", *_UPLOAD_OPTIONS), "directory", "without a directory"),
     (("trace_limit",), "trace", "without --trace"),
     (("content_timeout",), "min_rate", "with a minimum rate of 0"),
 )
@@ -280,7 +285,7 @@ def check_combinations(parser: Parser, options: argparse.Namespace) -> None:
             if getattr(options, other) and _is_ineffective(options, dest, other):
                 parser.error(f"{options.origins[dest]} has no effect with {options.origins[other]}")
     if options.directory is not None and os.path.isfile(options.directory):
-        for dest in ("hidden", "read_only", *_UPLOAD_OPTIONS):
+        for dest in ("hidden", "precompressed", "read_only", *_UPLOAD_OPTIONS):
             if _is_ineffective(options, dest, "directory"):
                 parser.error(f"{options.origins[dest]} has no effect with a single file")
     if ANY in options.allowed_host and len(options.allowed_host) > 1:

@@ -149,29 +149,27 @@ class File(Protocol):
         """Close the file."""
 
 
+def do_nothing() -> None:
+    """Do nothing: the callback of a stream without a connection, and the check of a file without one."""
+
+
 class FileSlice:
     """``count`` bytes of an open file from ``offset``; the file is closed after sending.
 
-    ``intact`` returns whether the file is unchanged; it is called before each chunk is sent.
+    ``check`` is called before each chunk is sent; it raises OSError if the file has changed.
     """
 
-    __slots__ = ("count", "file", "intact", "offset")
+    __slots__ = ("check", "count", "file", "offset")
 
-    def __init__(
-        self, file: File, offset: int, count: int, intact: Callable[[], bool] = lambda: True
-    ) -> None:
+    def __init__(self, file: File, offset: int, count: int, check: Callable[[], None] = do_nothing) -> None:
         self.file = file
         self.offset = offset
         self.count = count
-        self.intact = intact
+        self.check = check
 
     def close(self) -> None:
         """Close the file."""
         self.file.close()
-
-
-def do_nothing() -> None:
-    """Do nothing: the callback of a stream without a connection."""
 
 
 class LiveStream:

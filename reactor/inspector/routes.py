@@ -169,7 +169,7 @@ def endpoints(metrics: Metrics) -> Installer:
                     "served": each.served,
                     "route": each.route.template if each.route is not None else "",
                     "timeout": each.state.timeout,
-                    "seconds_left": round(each.deadline - now, 3) if each.state.timeout else None,
+                    "seconds_left": round(each.timeout_ends - now, 3) if each.state.timeout else None,
                 }
                 for each in open_connections[:MAX_LISTED]
             ]

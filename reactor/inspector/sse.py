@@ -133,7 +133,7 @@ class FrameBuilder:
 def chip(record: ConnectionRecord, now: float) -> tuple[object, ...]:
     """Return a connection in the form used in frames."""
     connection = record.connection
-    seconds_left = connection.deadline - now
+    seconds_left = connection.timeout_ends - now
     return (
         connection.number,
         record.fd,
@@ -159,7 +159,7 @@ def density(records: list[ConnectionRecord], now: float) -> list[list[int]]:
 def describe(record: ConnectionRecord, now: float) -> dict[str, object]:
     """Return the details of one connection, as JSON."""
     connection = record.connection
-    seconds_left = connection.deadline - now
+    seconds_left = connection.timeout_ends - now
     route = connection.route
     return {
         "number": connection.number,

@@ -129,10 +129,10 @@ class UnsentExchanges:
             self._log.record(self, first, first.end_offset)
             del exchanges[0]
 
-    def log_aborted(self, sent: int, status: int | None = None) -> None:
-        """Log the exchanges that were aborted, with ``status`` if given, else with their own status."""
+    def log_aborted(self, sent: int, status: int) -> None:
+        """Log the exchanges that were aborted, with this status."""
         for exchange in self._exchanges:
-            exchange.status = status or exchange.status
+            exchange.status = status
             self._log.record(self, exchange, sent)
         self._exchanges.clear()
 

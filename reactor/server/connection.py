@@ -22,6 +22,10 @@ A timeout starts when the state is entered. In RESPONDING and FINISHING it resta
 accepts a part of the response, or a stream has nothing to send. In RECEIVING_CONTENT it is the *rate window*,
 over which the rate of the request body is measured. If the body was fast enough, the next window starts.
 
+A socket whose buffer is full accepts nothing until the client has read about a third of it, which can be a
+megabyte. So in the states that wait for WRITE, the connection checks several times per timeout how much the
+client has not acknowledged; when that has become less, the timeout restarts, too.
+
 The first byte of a request leads from IDLE to RECEIVING_HEAD; a complete request leads straight to
 RESPONDING. After the response is sent, the next state depends on the receive buffer: IDLE if it is empty,
 RECEIVING_HEAD or RECEIVING_CONTENT if it holds a part of a request, and YIELDING, until the next turn, if
@@ -46,6 +50,7 @@ from reactor.http11.errors import HTTPError
 from reactor.http11.message import Request, Response
 from reactor.http11.parser import PHASE_CONTENT, PHASE_ENDED, PHASE_HEAD, PHASE_IDLE, Parser
 from reactor.http11.serializer import ChunkSource, has_length, interim
+from reactor.http11.target import Target
 from reactor.logs.access_log import Exchange, Recorder, UnsentExchanges
 from reactor.routing import Handler, Route
 from reactor.server.connection_hooks import ConnectionHooks
@@ -59,11 +64,12 @@ log = logging.getLogger("reactor")
 CONTINUE = interim(100)
 # SO_LINGER with a timeout of 0: close() resets the connection and discards what the kernel has buffered.
 RESET_ON_CLOSE = struct.pack("ii", 1, 0)
-CLIENT_GONE = 499  # as in nginx; logged, never sent
+# Logged, never sent, for a response that is broken off by the client (as in nginx) or by the server.
+CLIENT_GONE, BROKEN_OFF = 499, 500
 # When the server is stopping: seconds to wait for the first bytes of a new connection, and for an idle
 # client to close.
 STOP_GRACE = 1.0
-
+PROGRESS_CHECKS = 12  # per write timeout
 
 # Enum members used for each request, bound once: in Python 3.11, State.IDLE takes 50 ns longer than IDLE.
 ACCEPTED = State.ACCEPTED
@@ -77,6 +83,7 @@ WAITING = State.WAITING
 FINISHING = State.FINISHING
 DRAINING = State.DRAINING
 CLOSED = State.CLOSED
+BY_CLIENT = frozenset({CloseReason.CLIENT_CLOSED, CloseReason.TIMEOUT, CloseReason.SEND_FAILED})
 STOPPING = ServerState.STOPPING
 
 
@@ -88,6 +95,9 @@ class Connection(EventHandler, ConnectionHooks):
         "_hooks",
         "_parser",
         "_request_body",
+        "_stalled_since",
+        "_streamed_target",
+        "_unacknowledged",
         "_unsent_exchanges",
         "_write_buffer",
         "number",
@@ -104,6 +114,10 @@ class Connection(EventHandler, ConnectionHooks):
         self._parser = Parser(context.head_reader)
         self._write_buffer = WriteBuffer(context.settings.high_water, context.sendfile)
         self._request_body: RequestBody | None = None
+        # When the write timeout started, and what the client had not acknowledged at the last check.
+        self._stalled_since, self._unacknowledged = -inf, 0
+        # The method and the target of the request whose response has the body in the write buffer.
+        self._streamed_target: tuple[str, Target | None] = "", None
         self.peer = peer
         self.number = context.allocate_number()
         recorder = self.recorder()
@@ -144,6 +158,16 @@ class Connection(EventHandler, ConnectionHooks):
         """The number of bytes in the write buffer."""
         return self._write_buffer.size
 
+    @property
+    def timeout_ends(self) -> float:
+        """When the timeout of the current state ends, in time of the reactor's clock; inf without one.
+
+        In the states that wait for WRITE, the deadline can be that of the next check.
+        """
+        if self.state.on_timeout is not OnTimeout.RESET:
+            return self.deadline
+        return max(self.deadline, self._stalled_since + self._context.timeouts[self.state.index])
+
     def recorder(self) -> Recorder | None:
         """Return the recorder of this connection's exchanges, or None; a subclass may return itself."""
         return self._context.access_log
@@ -158,9 +182,9 @@ class Connection(EventHandler, ConnectionHooks):
     def summary(self, now: float) -> str:
         """Return a one-line summary of this connection, for the log."""
         until = ""
-        if self.deadline != inf:
+        if self.timeout_ends != inf:
             timeout = str(self.state.timeout).replace("_", "-")
-            until = f", {timeout} timeout in {self.deadline - now:.1f} s"
+            until = f", {timeout} timeout in {self.timeout_ends - now:.1f} s"
         return (
             f"c{self.number} {self.peer} fd {self.handle.fileno()} {self.state.name}, {self.served} served, "
             f"{self._parser.buffered} bytes unparsed, {self._write_buffer.size} unsent{until}"
@@ -224,8 +248,7 @@ class Connection(EventHandler, ConnectionHooks):
         elif action is OnTimeout.MEASURE_RATE:
             self._measure_rate()
         elif action is OnTimeout.RESET:
-            log.info("c%d: write timeout, connection reset", self.number)
-            self._reset(CloseReason.TIMEOUT)
+            self._check_progress()
         elif self.is_between_requests and self._context.state is STOPPING:
             self._end_idle()
         else:
@@ -253,17 +276,9 @@ class Connection(EventHandler, ConnectionHooks):
         ready = write_buffer.body is None and write_buffer.size <= settings.low_water
         is_done = ready and self._answer_requests()
         sent_before = write_buffer.sent
-        try:
-            # Most responses are bytes in memory: this saves a call.
-            flush = write_buffer.flush_bytes if write_buffer.body is None else write_buffer.flush
-            result = flush(self.handle, settings.turn_send)
-        except Exception as error:  # a stream runs the application's code, after the head has been sent
-            # An OSError is not the application's fault (a file changed or cannot be read): no traceback.
-            trace = None if isinstance(error, OSError) else error
-            log.error("c%d: sending the response body failed: %s", self.number, error, exc_info=trace)
-            result = FlushResult.FAILED
-            if self._unsent_exchanges is not None:
-                self._unsent_exchanges.log_aborted(write_buffer.sent)
+        # Most responses are bytes in memory: this saves a call.
+        flush = write_buffer.flush_bytes if write_buffer.body is None else write_buffer.flush
+        result = flush(self.handle, settings.turn_send)
         sent = write_buffer.sent - sent_before
         if self._hooks is not None and sent:
             self._hooks.on_sent(sent)
@@ -448,6 +463,7 @@ class Connection(EventHandler, ConnectionHooks):
         write_buffer.write(data)
         if body is not None:
             write_buffer.add(body)
+            self._streamed_target = request.method, request.target
             if context.state is STOPPING:
                 self._end_live_stream()
         if hooks is not None:
@@ -537,7 +553,7 @@ class Connection(EventHandler, ConnectionHooks):
         if self.state is CLOSED:
             return
         if self._unsent_exchanges is not None:
-            self._log_unsent(self._unsent_exchanges)
+            self._log_unsent(self._unsent_exchanges, CLIENT_GONE if reason in BY_CLIENT else BROKEN_OFF)
             self._unsent_exchanges = None  # avoids a reference cycle if this connection is the recorder
         self._close_request_body()
         self._enter(CLOSED)
@@ -550,13 +566,21 @@ class Connection(EventHandler, ConnectionHooks):
             self._hooks = None  # avoids a reference cycle if this connection is its own hooks object
         self._context.forget(self)
 
-    def _log_unsent(self, exchanges: UnsentExchanges) -> None:
-        """Log incomplete responses, and a request whose body is incomplete."""
+    def _log_unsent(self, exchanges: UnsentExchanges, status: int) -> None:
+        """Log incomplete responses, and a request whose body is incomplete, with this status."""
         sent = self._write_buffer.sent
         if self._request_body is not None:
             request, began = self._request_body.request, self._request_body.began
-            exchanges.begin(Exchange(request, CLIENT_GONE, self.served + 1, began, sent), sent)
-        exchanges.log_aborted(sent, CLIENT_GONE)
+            exchanges.begin(Exchange(request, status, self.served + 1, began, sent), sent)
+        exchanges.log_aborted(sent, status)
+
+    def _log_body_failure(self) -> None:
+        """Log why the body of a response could not be sent."""
+        error = self._write_buffer.failure
+        # An OSError is not the application's fault (a file changed or cannot be read): no traceback.
+        trace = None if isinstance(error, OSError) else error
+        where = "{} {}".format(*self._streamed_target)
+        log.error("c%d: sending the response to %s failed: %s", self.number, where, error, exc_info=trace)
 
     # The state machine.
 
@@ -585,20 +609,50 @@ class Connection(EventHandler, ConnectionHooks):
         """Enter the next state after a flush that did not send everything."""
         buffered = self._write_buffer.size
         if result is FlushResult.FAILED:
-            # The response is truncated, and must not look complete.
             self._reset(CloseReason.SEND_FAILED)
+        elif result is FlushResult.BODY_FAILED:
+            self._log_body_failure()
+            # The response is truncated, and must not look complete.
+            self._reset(CloseReason.BODY_FAILED)
         elif result is FlushResult.STREAM_IDLE:
             self._enter(WAITING)
         elif self.state in (RECEIVING_CONTENT, YIELDING) and buffered <= self._context.settings.low_water:
             # Only an interim response is unsent. The client may send the whole body before it reads: receive
             # more, and flush again with each part.
             self._next_state(is_done)
-        elif self.interest != Interest.WRITE:
-            # The interim response is not sent completely, and a part of the body was received.
-            self._enter(RESPONDING)
-        # If a stream has no chunk ready, the application is slow, not the client: restart the write timeout.
-        elif progress or self._write_buffer.awaits_producer:
-            self._renew_deadline()
+        else:
+            if self.interest != Interest.WRITE:
+                # The interim response is not sent completely, and a part of the body was received.
+                self._enter(RESPONDING)
+            # If a stream has no chunk ready, the application is slow, not the client: restart the timeout. A
+            # deadline after the next check is that of a state that has just been entered.
+            if progress or self._write_buffer.awaits_producer or self.deadline > self._next_check():
+                self._start_write_timeout()
+
+    def _start_write_timeout(self) -> None:
+        """Start the write timeout of the current state; its deadline is that of the next check."""
+        context = self._context
+        self._stalled_since = context.reactor.now
+        self._unacknowledged = context.unacknowledged(self.handle)
+        self.deadline = self._next_check()
+
+    def _next_check(self) -> float:
+        """Return when to check again whether the client acknowledges what was sent."""
+        context = self._context
+        return context.reactor.now + context.timeouts[self.state.index] / PROGRESS_CHECKS
+
+    def _check_progress(self) -> None:
+        """Reset the connection if the client has acknowledged nothing for the write timeout."""
+        context = self._context
+        before, self._unacknowledged = self._unacknowledged, context.unacknowledged(self.handle)
+        if self._unacknowledged < before:
+            self._stalled_since = context.reactor.now
+        ends = self._stalled_since + context.timeouts[self.state.index]
+        if context.reactor.now < ends:
+            self.deadline = min(self._next_check(), ends)
+        else:
+            log.info("c%d: write timeout, connection reset", self.number)
+            self._reset(CloseReason.TIMEOUT)
 
     def _enter(self, state: State) -> None:
         """Change the state, and with it the interest and the deadline."""

@@ -20,7 +20,7 @@ from reactor.logs.access_log import AccessLog
 from reactor.loop import Reactor
 from reactor.routing import Route, Router
 from reactor.server.state import State
-from reactor.server.write_buffer import SendFile
+from reactor.server.write_buffer import SendFile, Unacknowledged, unacknowledged
 from reactor.settings import Settings
 
 if TYPE_CHECKING:
@@ -44,9 +44,9 @@ class ServerContext:
     """One server's routes, settings and connections.
 
     ``default_headers`` are encoded header lines that follow Date in every response. The wall clock (seconds
-    since the epoch) and sendfile can be replaced, for tests, like the reactor's selector and clock. Requests
-    for hosts outside ``allowed_hosts`` get 403; None allows every host. ``call_soon`` is None if no other
-    thread uses the loop.
+    since the epoch), sendfile and ``unacknowledged`` can be replaced, for tests, like the reactor's selector
+    and clock. Requests for hosts outside ``allowed_hosts`` get 403; None allows every host. ``call_soon`` is
+    None if no other thread uses the loop.
     """
 
     def __init__(
@@ -60,6 +60,7 @@ class ServerContext:
         default_headers: bytes = b"",
         call_soon: CallSoon | None = None,
         allowed_hosts: AllowedHosts | None = None,
+        unacknowledged: Unacknowledged = unacknowledged,
     ) -> None:
         self.reactor = reactor
         self.router = router
@@ -67,6 +68,7 @@ class ServerContext:
         self.access_log = access_log
         self.wall_clock = wall_clock
         self.sendfile = sendfile
+        self.unacknowledged = unacknowledged
         self._allowed_hosts = allowed_hosts
         self.head_reader = HeadReader(settings)
         self.serializer = Serializer()

@@ -29,7 +29,7 @@ class OnTimeout(Enum):
     CLOSE = "close"
     ANSWER_408 = "answer 408"
     MEASURE_RATE = "measure rate"  # answer 408 if the body is too slow, else start another rate window
-    RESET = "reset"
+    RESET = "reset"  # unless the client has acknowledged bytes
 
 
 class CloseReason(StrEnum):
@@ -41,7 +41,8 @@ class CloseReason(StrEnum):
     TIMEOUT = "timeout", "timeout"
     SERVER_CLOSED = "server_closed", "the server stopped, or reached its connection limit"
     HANDLER_FAILED = "handler_failed", "unhandled exception"
-    SEND_FAILED = "send_failed", "sending failed"
+    SEND_FAILED = "send_failed", "sending failed: the client is gone"
+    BODY_FAILED = "body_failed", "the file or stream that was being sent failed"
     COMPLETED = "completed", "the last response was sent"
 
     def __new__(cls, value: str, text: str) -> "CloseReason":

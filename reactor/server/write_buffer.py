@@ -12,15 +12,20 @@
     DONE         everything was sent                                process the next request
     PAUSED       the socket would block, or the share was used up   wait until the socket is writable
     STREAM_IDLE  a live stream has no data yet                      wait until the stream has data
-    FAILED       the connection was lost, or the file has changed   reset the connection
+    FAILED       the client is gone                                 close the connection
+    BODY_FAILED  the file or stream failed; ``failure`` says why    log it, reset the connection
 
 A connection flushes before it waits: most responses fit into the socket's send buffer, so WRITE is rarely
 registered. The write buffer knows nothing about HTTP: the response is framed before it is added.
 """
 
+import errno
+import fcntl
 import logging
 import os
 import socket
+import sys
+import termios
 from collections.abc import Callable
 from enum import Enum, auto
 
@@ -33,6 +38,9 @@ Data = bytes | memoryview
 # Takes the file descriptors of a socket and a file, an offset and a count; returns the bytes sent.
 SendFile = Callable[[int, int, int, int], int]
 
+# Returns how many bytes that a socket has accepted are not acknowledged by the client.
+Unacknowledged = Callable[[socket.socket], int]
+
 # A flag for send(2): more data follows, so the kernel does not send the head in a packet of its own.
 _MSG_MORE = getattr(socket, "MSG_MORE", 0)
 
@@ -44,6 +52,7 @@ class FlushResult(Enum):
     PAUSED = auto()
     STREAM_IDLE = auto()
     FAILED = auto()
+    BODY_FAILED = auto()
 
 
 # Bound once: in Python 3.11, FlushResult.DONE takes 50 ns longer than DONE.
@@ -51,6 +60,21 @@ DONE = FlushResult.DONE
 PAUSED = FlushResult.PAUSED
 STREAM_IDLE = FlushResult.STREAM_IDLE
 FAILED = FlushResult.FAILED
+BODY_FAILED = FlushResult.BODY_FAILED
+
+# Errors of sendfile(2) that the client or the network causes, not the file. Others, such as EPIPE, are
+# subclasses of ConnectionError.
+_CLIENT_UNREACHABLE = frozenset(
+    {errno.ETIMEDOUT, errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EHOSTDOWN, errno.ENETDOWN, errno.ENOTCONN}
+)
+
+
+def unacknowledged(sock: socket.socket) -> int:
+    """Return how many bytes the socket has accepted and the client has not acknowledged; 0 if unknown."""
+    try:
+        return int.from_bytes(fcntl.ioctl(sock, termios.TIOCOUTQ, bytes(4)), sys.byteorder)
+    except OSError:
+        return 0
 
 
 def close_content(content: object) -> None:
@@ -66,11 +90,12 @@ def close_content(content: object) -> None:
 class WriteBuffer:
     """Bytes that a connection has yet to send, then at most one body that is not in memory."""
 
-    __slots__ = ("_data", "_high_water", "_sendfile", "body", "sent", "size")
+    __slots__ = ("_data", "_high_water", "_sendfile", "body", "failure", "sent", "size")
 
     def __init__(self, high_water: int, sendfile: SendFile = os.sendfile) -> None:
         self._data: list[Data] = []
         self.body: FileSlice | ChunkSource | None = None
+        self.failure: Exception | None = None  # raised by the body
         self._high_water = high_water
         self._sendfile = sendfile
         self.size = 0
@@ -113,7 +138,11 @@ class WriteBuffer:
         """
         if self.body is None:
             return self.flush_bytes(sock, share)
-        return self._flush_body(sock, self.body, share)
+        try:
+            return self._flush_body(sock, self.body, share)
+        except Exception as error:  # a stream runs the application's code
+            self.failure = error
+            return BODY_FAILED
 
     def _flush_body(self, sock: socket.socket, body: FileSlice | ChunkSource, share: int) -> FlushResult:
         limit = self.sent + share
@@ -133,6 +162,7 @@ class WriteBuffer:
         """Discard all unsent bytes, and close the body."""
         self._data.clear()
         self.size = 0
+        self.failure = None  # its traceback refers to this object
         self._close_body()
 
     def _close_body(self) -> None:
@@ -172,17 +202,21 @@ class WriteBuffer:
         return _MSG_MORE if isinstance(self.body, FileSlice) and self.body.count else 0
 
     def _send_slice(self, sock: socket.socket, part: FileSlice, share: int) -> FlushResult:
-        """Send a part of a file with sendfile(2), without copying it through this process."""
-        if not part.intact():
-            return FAILED  # the file has changed: the rest would not match what was sent
+        """Send a part of a file with sendfile(2), without copying it through this process.
+
+        Raise OSError if the file has changed or cannot be read.
+        """
+        part.check()
         try:
             sent = self._sendfile(sock.fileno(), part.file.fileno(), part.offset, min(share, part.count))
         except BlockingIOError:
             return PAUSED
-        except OSError:
-            return FAILED
+        except OSError as error:
+            if isinstance(error, ConnectionError) or error.errno in _CLIENT_UNREACHABLE:
+                return FAILED
+            raise
         if sent == 0 and part.count:
-            return FAILED  # the file was truncated: Content-Length can no longer be met
+            raise OSError(f"the file ended at byte {part.offset}")  # Content-Length can no longer be met
         self.sent += sent
         part.offset += sent
         part.count -= sent

@@ -17,7 +17,7 @@ from math import inf
 
 from reactor.event_handler import EventHandler
 from reactor.routing import BufferSink
-from reactor.server.connection import STOP_GRACE, Connection
+from reactor.server.connection import PROGRESS_CHECKS, STOP_GRACE, Connection
 from reactor.server.context import ServerState
 from reactor.server.state import State
 from tests.simulation.network import Socket
@@ -147,23 +147,36 @@ class Invariants:
                 self._fail(f"{connection!r} has a deadline, and the table says none")
             return
         length = getattr(self._site.settings, f"{timeout}_timeout")
-        if deadline < now and before is not None and deadline == before[1] and self._was_called(connection):
+        began = self._site.reactor.began
+        if (
+            deadline <= began
+            and before is not None
+            and deadline == before[1]
+            and self._was_called(connection)
+        ):
             # When the server stops, bytes that have arrived are read in the next turn instead (seed 82).
             stopping = self._site.context.state is ServerState.STOPPING
             if not (stopping and connection.is_between_requests and connection.has_unread_input()):
                 self._fail(f"the deadline of {connection!r} has passed without effect")
+        # In states that wait for WRITE, the deadline is that of the next check once a flush was tried.
+        lengths = (length, length / PROGRESS_CHECKS) if timeout == "stall" else (length,)
         entered = any(each is connection for each, _, _ in self._site.changed)
         if before is None or entered:
             # A connection woken by another one's call may have been woken in the turn before.
             # And a body that continues after its share of a turn keeps its window.
             window = self._windows.get(connection.number)
-            allowed = deadline in (now + length, self._now + length) or (
+            allowed = any(deadline in (now + each, self._now + each) for each in lengths) or (
                 state is State.RECEIVING_CONTENT and window == (connection.served, deadline)
             )
         elif deadline == before[1]:
             allowed = not (sent > before[3] and timeout == "stall")
+        elif timeout == "stall" and self._was_called(connection):
+            allowed = now < deadline <= now + lengths[-1]
         else:
-            allowed = deadline == now + length and self._may_renew_deadline(connection, before)
+            just_entered = before[1] > deadline  # and the first flush sent nothing
+            allowed = deadline == now + lengths[-1] and (
+                just_entered or self._may_renew_deadline(connection, before)
+            )
         if state is State.RECEIVING_CONTENT:
             self._windows[connection.number] = (connection.served, deadline)
         # An idle connection has a moment left while the server stops.
@@ -172,8 +185,8 @@ class Invariants:
             allowed = True
         # In a turn in which the server was suspended, deadlines begin before and after that, and a hook that
         # was suspended has its deadline counted from its end.
-        paused = now - self._site.reactor.began
-        if paused and -1e-6 <= deadline - self._site.reactor.began - length <= 2 * paused:
+        paused = now - began
+        if paused and any(-1e-6 <= deadline - began - each <= 2 * paused for each in lengths):
             allowed = True
         # Rare: the suspended hook set no deadline, and the one from before is extended (seed 1191).
         if paused and before is not None and not entered and 0 < deadline - before[1] <= paused + 1e-3:

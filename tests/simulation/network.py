@@ -17,6 +17,7 @@ from collections.abc import Callable
 from heapq import heappop, heappush
 from selectors import EVENT_READ, EVENT_WRITE
 from socket import MSG_PEEK, SHUT_WR, SO_LINGER
+from typing import Any
 
 from tests.simulation.tcp import ByteSummary, TcpConnection
 from tests.simulation.world import World
@@ -77,7 +78,9 @@ class Socket(Handle):
         if tcp.server_reset:
             return EVENT_READ | EVENT_WRITE
         readable = EVENT_READ if tcp.up or tcp.up_ended else 0
-        return readable | (EVENT_WRITE if len(tcp.down) < tcp.down_size or tcp.client_closed else 0)
+        # As in Linux, a third of a full buffer must be free before the socket becomes writable.
+        writable = 3 * len(tcp.down) <= 2 * tcp.down_size or tcp.client_closed
+        return readable | (EVENT_WRITE if writable else 0)
 
     def setblocking(self, blocking: bool) -> None:
         self.blocking = blocking
@@ -315,3 +318,7 @@ class Network:
         if not isinstance(handle, Socket):
             self.world.fail(f"sendfile to descriptor {descriptor}, which is not a socket")
         return handle.sendfile(file, offset, count)
+
+    def unacknowledged(self, sock: Any) -> int:
+        """Return how many bytes a client has not read: its kernel acknowledges what it reads."""
+        return len(sock.tcp.down)

@@ -155,7 +155,13 @@ class Site:
         log = AccessLog(self.log_lines, "json", world.clock, world.wall_clock)
         self.ticker = Ticker(self)
         self.context = SimulatedContext(
-            self.reactor, self._routes(), self.settings, log, world.wall_clock, self.network.sendfile
+            self.reactor,
+            self._routes(),
+            self.settings,
+            log,
+            world.wall_clock,
+            self.network.sendfile,
+            unacknowledged=self.network.unacknowledged,
         )
         self.context.site = self
         self.reactor.at_turn_end(log.flush)

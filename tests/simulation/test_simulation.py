@@ -20,6 +20,7 @@ from reactor.server.context import ServerContext, ServerState
 from reactor.server.state import CloseReason, State
 from reactor.server.write_buffer import WriteBuffer
 from tests.design.sources import ROOT
+from tests.simulation.network import Network
 from tests.simulation.simulation import Outcome, run_seed
 from tests.simulation.world import LEVELS, Violation, World
 
@@ -269,7 +270,13 @@ def begin_deadlines_before_a_pause(patch: pytest.MonkeyPatch) -> None:
 
 
 # Each with a seed that found it, which is tried first.
+def ignore_acknowledged_bytes(patch: pytest.MonkeyPatch) -> None:
+    """Reset clients that read too slowly to make the socket writable in time."""
+    patch.setattr(Network, "unacknowledged", lambda self, sock: 0)
+
+
 PLANTS: dict[Plant, int] = {
+    ignore_acknowledged_bytes: 16,
     reset_the_accept_queue: 17,
     drop_pipelined_requests: 17,
     close_idle_connections_unread: 10,

@@ -29,6 +29,7 @@ from reactor.observe.instrumented import InstrumentedConnection, InstrumentedRea
 from reactor.routing import Router
 from reactor.server.connection import Connection
 from reactor.server.context import ServerContext
+from reactor.server.write_buffer import Unacknowledged
 from reactor.settings import Settings
 
 
@@ -213,7 +214,8 @@ class Harness:
     """A server without a listening socket: ``connect`` makes a connection out of a socket pair.
 
     Without routes it has the built-in ones, with a store the files too. Settings are given by name. With
-    ``subscribers`` it is instrumented.
+    ``subscribers`` it is instrumented. By default ``unacknowledged`` does not ask the kernel, in which bytes
+    move on at times of its own.
     """
 
     def __init__(
@@ -225,6 +227,7 @@ class Harness:
         default_headers: HeaderPairs = (),
         subscribers: Sequence[EventCallback] = (),
         allowed_hosts: AllowedHosts | None = None,
+        unacknowledged: Unacknowledged = lambda sock: 0,
         **settings: float,
     ) -> None:
         self.clock = Clock()
@@ -248,6 +251,7 @@ class Harness:
             lambda: self.wall,
             default_headers=encode_headers(default_headers),
             allowed_hosts=allowed_hosts,
+            unacknowledged=unacknowledged,
         )
         self.clients: list[Client] = []
 

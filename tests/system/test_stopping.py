@@ -174,7 +174,7 @@ def test_every_line_of_the_access_log_is_written_before_the_end(directory: Path)
             server.stderr.next()
         assert server.exit_code() == 0
         lines = server.stdout.rest()
-    assert [line.split('"')[2].split()[0] for line in lines] == ["200"] * 5 + ["499"]
+    assert [line.split('"')[2].split()[0] for line in lines] == ["200"] * 5 + ["500"]
 
 
 def test_a_reader_of_the_log_that_goes_away_does_not_spoil_the_exit_code() -> None:

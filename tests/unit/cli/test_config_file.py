@@ -171,6 +171,7 @@ def test_overridden_values_are_checked(tmp_path: Path, capsys: pytest.CaptureFix
         ),
         ("hidden = true\ndirectory = 'f'", (), {}, "hidden in FILE has no effect with a single file"),
         ("directory = 'f'", ("--hidden",), {}, "--hidden has no effect with a single file"),
+        ("directory = 'f'", ("--precompressed",), {}, "--precompressed has no effect with a single file"),
         ("", (), {"REACTOR_DIRECTORY": "f", "REACTOR_READ_ONLY": "1"}, "REACTOR_READ_ONLY has no effect"),
         ("trace-limit = 5", ("--hidden",), {}, "--hidden has no effect without a directory"),
     ],

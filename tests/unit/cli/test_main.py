@@ -19,6 +19,7 @@ from reactor.http11.headers import Headers
 from reactor.http11.message import Head, Request
 from reactor.http11.target import Target
 from reactor.settings import Settings
+from tests.support.command import CommandServer
 
 LIMITS = [each for each in fields(Settings) if each.metadata]
 DIGITS = "9" * 5000  # more digits than int() accepts
@@ -103,6 +104,15 @@ def test_the_directory_option_selects_the_files(
             assert route.handler(request).status == statuses[method]
         else:
             assert route.template.startswith("/files/")
+
+
+@pytest.mark.parametrize("arguments", [[], ["--precompressed"]], ids=["off", "on"])
+def test_the_precompressed_option_enables_variants(tmp_path: Path, arguments: list[str]) -> None:
+    (tmp_path / "page").write_bytes(b"content")
+    (tmp_path / "page.br").write_bytes(b"variant")
+    with CommandServer(*arguments, str(tmp_path)) as server:
+        answer = server.get("/files/page", "Accept-Encoding: br")
+        assert answer.content == (b"variant" if arguments else b"content")
 
 
 @pytest.mark.parametrize("each", LIMITS, ids=lambda each: each.name)
@@ -268,6 +278,7 @@ def test_a_value_out_of_range_is_named_with_its_source(
         ("-p 1 --port 2", "-p and --port are both given"),
         ("--read-only --read-only", "--read-only is given twice"),
         ("--read-only", "--read-only has no effect without a directory"),
+        ("--precompressed", "--precompressed has no effect without a directory"),
         ("-d . --read-only --fsync", "--fsync has no effect with --read-only"),
         ("--no-access-log --log-format json", "--log-format has no effect with --no-access-log"),
         ("--allowed-host * --allowed-host a.test", "--allowed-host: * allows every host"),

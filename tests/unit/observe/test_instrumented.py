@@ -161,7 +161,7 @@ def pipeline_too_much(server: Harness, client: Client) -> None:
     [
         (time_out, CloseReason.TIMEOUT),
         (stop_connections, CloseReason.SERVER_CLOSED),
-        (send_invalid_body, CloseReason.SEND_FAILED),
+        (send_invalid_body, CloseReason.BODY_FAILED),
         (complete, CloseReason.COMPLETED),
         (fail_handler, CloseReason.HANDLER_FAILED),
         (time_out_unread, CloseReason.SEND_FAILED),

@@ -1,5 +1,6 @@
 """The write buffer: any content is sent completely, however little the kernel accepts at a time."""
 
+import errno
 import os
 import socket
 import zlib
@@ -272,17 +273,29 @@ def test_a_flush_returns_its_result_and_keeps_unsent_bytes() -> None:
         assert (write_buffer.size, write_buffer.has_room) == (0, True)
 
 
-def test_sendfile_errors_become_flush_results(path: Path) -> None:
-    outcomes: list[Exception] = [BlockingIOError(), OSError(5, "no more disk")]
-
+@pytest.mark.parametrize(
+    ("number", "result"),
+    [
+        (errno.EAGAIN, FlushResult.PAUSED),
+        (errno.EPIPE, FlushResult.FAILED),
+        (errno.ECONNRESET, FlushResult.FAILED),
+        (errno.ETIMEDOUT, FlushResult.FAILED),
+        (errno.EHOSTUNREACH, FlushResult.FAILED),
+        (errno.EIO, FlushResult.BODY_FAILED),
+        (errno.ESTALE, FlushResult.BODY_FAILED),
+        (errno.EINVAL, FlushResult.BODY_FAILED),
+    ],
+)
+def test_sendfile_errors_become_flush_results(number: int, result: FlushResult, path: Path) -> None:
     def sendfile(*_: int) -> int:
-        raise outcomes.pop(0)
+        raise OSError(number, "planted")
 
     ours, theirs = socket.socketpair()
     with ours, theirs, open(path, "rb") as file:
         write_buffer = WriteBuffer(100, sendfile)
         write_buffer.add(FileSlice(file, 0, 10))
-        assert write_buffer.flush(ours, 100) is FlushResult.PAUSED
-        assert write_buffer.flush(ours, 100) is FlushResult.FAILED
+        assert write_buffer.flush(ours, 100) is result
+        assert (write_buffer.failure is not None) == (result is FlushResult.BODY_FAILED)
         write_buffer.clear()
+        assert write_buffer.failure is None
         assert file.closed

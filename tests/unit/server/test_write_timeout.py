@@ -1,13 +1,19 @@
 """The write timeout: a client that reads nothing is reset; one that reads slowly is not."""
 
 import logging
+import os
+import socket
 from collections.abc import Callable
+from itertools import chain, repeat
+from pathlib import Path
 
 import pytest
 
-from reactor.http11.message import Response
+from reactor.http11.message import FileSlice, Response
 from reactor.server.connection import Connection
+from reactor.server.write_buffer import unacknowledged
 from tests.support.in_process import Client, Harness
+from tests.support.process import TIMEOUT
 from tests.support.requests import (
     answering,
     connect_tcp,
@@ -19,6 +25,7 @@ from tests.support.requests import (
 )
 
 MOMENT = 0.01  # seconds
+SIZE = 10**7
 
 
 def breaks(connection: Connection) -> None:
@@ -80,6 +87,129 @@ def test_reading_a_little_renews_the_write_timeout() -> None:
         assert server.context.connections
         server.clock.advance(2 * MOMENT)
         assert not server.context.connections
+
+
+def connect_with_little_room(server: Harness) -> Client:
+    """Make a connection over TCP: the client's buffer is small, so that it acknowledges in small steps."""
+    with socket.create_server(("127.0.0.1", 0)) as listener, socket.socket() as theirs:
+        theirs.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2304)
+        theirs.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, 536)
+        theirs.connect(listener.getsockname())
+        ours, _ = listener.accept()
+        return server.attach(ours, theirs.dup())
+
+
+def read_exactly(client: Client, count: int) -> None:
+    """Read some bytes, for which the kernel may have to wait."""
+    client.sock.settimeout(TIMEOUT)
+    while count:
+        data = client.sock.recv(count)
+        assert data
+        count -= len(data)
+
+
+def of_file(path: Path) -> Response:
+    path.write_bytes(bytes(SIZE))
+    return Response(200, FileSlice(open(path, "rb"), 0, SIZE))
+
+
+@pytest.mark.parametrize(
+    "respond",
+    [lambda path: Response(200, bytes(SIZE)), lambda path: Response(200, [bytes(SIZE)]), of_file],
+    ids=["bytes", "chunks", "file"],
+)
+def test_a_client_that_reads_300_bytes_per_second_is_not_reset(
+    respond: Callable[[Path], Response], tmp_path: Path
+) -> None:
+    routes = answering(lambda: respond(tmp_path / "file"))
+    with Harness(routes, unacknowledged=unacknowledged) as server:
+        client = connect_with_little_room(server)
+        client.send(request("/0"))
+        for _ in range(300):
+            server.clock.advance(1)
+            assert server.context.connections
+            read_exactly(client, 300)
+        for _ in range(20):  # it reads nothing any more
+            server.clock.advance(5)
+        assert not server.context.connections
+
+
+def fill_socket(client: Client) -> None:
+    """Fill the buffer of the server's socket, as a previous response does."""
+    try:
+        while True:
+            client.connection.handle.send(bytes(100_000))
+    except BlockingIOError:
+        pass
+
+
+def leave_room(client: Client) -> None:
+    """Leave the socket as it is, so that a part of the response is sent."""
+
+
+EXPECTING = request("/post", "Content-Length: 1", "Expect: 100-continue", method="POST")
+
+
+@pytest.mark.parametrize(
+    ("prepare", "data"),
+    [
+        (leave_room, request("/0")),
+        (fill_socket, request("/0")),
+        (leave_room, request("/0", "Connection: close")),
+        (fill_socket, request("/0", "Connection: close")),
+        (fill_socket, EXPECTING),
+    ],
+    ids=["partly sent", "unsent", "last, partly sent", "last, unsent", "100 Continue"],
+)
+@pytest.mark.parametrize(
+    ("queue", "reset_at"),
+    [
+        ([9], 60),
+        ([900, 9], 5 + 60),  # it is checked every 5 s
+        ([9, 9, 9, 9, 9, 9, 8], 30 + 60),
+        ([*range(9, 30)], 60),
+        ([*range(100, 59, -1)], 200 + 60),
+        ([0], 60),  # as on a system that cannot say
+    ],
+)
+def test_acknowledged_bytes_renew_the_write_timeout(
+    queue: list[int], reset_at: int, prepare: Callable[[Client], None], data: bytes
+) -> None:
+    checks = chain(queue, repeat(queue[-1]))
+    routes = answering(lambda: Response(200, bytes(SIZE)))
+    with Harness(routes, unacknowledged=lambda _: next(checks)) as server:
+        client = server.connect()
+        prepare(client)
+        client.send(data)
+        for _ in range(5, reset_at, 5):
+            server.clock.advance(5)
+            assert server.context.connections
+        server.clock.advance(5)
+        assert not server.context.connections
+
+
+def test_the_end_of_the_write_timeout_is_reported_and_not_the_next_check() -> None:
+    with Harness(answering(lambda: Response(200, bytes(SIZE)))) as server:
+        client = server.connect()
+        client.send(request("/0"))
+        for passed in range(0, 60, 12):
+            ends = client.connection.timeout_ends - server.clock.now
+            assert ends == pytest.approx(60 - passed)
+            assert f"stall timeout in {ends:.1f} s" in client.connection.summary(server.clock.now)
+            server.clock.advance(12)
+
+
+def test_unacknowledged_bytes_are_counted() -> None:
+    with Harness(answering()) as server:
+        client = connect_with_little_room(server)
+        assert unacknowledged(client.connection.handle) == 0
+        fill_socket(client)
+        before = unacknowledged(client.connection.handle)
+        assert before > 0
+        read_exactly(client, before // 2)
+        assert unacknowledged(client.connection.handle) < before
+    with open(os.devnull, "rb") as file:
+        assert unacknowledged(file) == 0  # type: ignore[arg-type]
 
 
 def test_bytes_from_a_client_do_not_renew_the_write_timeout() -> None:

@@ -7,7 +7,7 @@ from contextlib import closing
 
 import pytest
 
-from reactor.handlers.files.media_types import OCTET_STREAM, TYPES, MediaType
+from reactor.handlers.files.media_types import OCTET_STREAM, TYPES, MediaType, guess
 from reactor.handlers.files.store import Store
 from tests.support.in_process import Client, Harness
 from tests.unit.handlers.files.shared import Shared, open_descriptors, request
@@ -24,10 +24,18 @@ def write(shared: Shared, name: str, content: bytes, when: float = WRITTEN) -> N
 
 
 @pytest.fixture
-def client(shared: Shared) -> Iterator[Client]:
+def store(shared: Shared) -> Iterator[Store]:
     write(shared, "text.txt", TEXT)
+    write(shared, "photo.jpg", TEXT)
     write(shared, "long.txt", LONG)
-    with closing(Store(shared.path, wall_clock=lambda: NOW)) as store, Harness(store=store) as server:
+    os.utime(shared.path, (WRITTEN, WRITTEN))
+    with closing(Store(shared.path, precompressed=True, wall_clock=lambda: NOW)) as one:
+        yield one
+
+
+@pytest.fixture
+def client(store: Store) -> Iterator[Client]:
+    with Harness(store=store) as server:
         yield server.connect()
 
 
@@ -91,6 +99,9 @@ def test_other_files_than_text_are_sent_as_they_are(
         assert answer.headers["accept-ranges"] == "bytes"
         assert answer.headers["etag"] == client.get(f"/files/{name}").headers["etag"]
         assert not {"content-encoding", "transfer-encoding", "vary"} & set(answer.headers)
+        lines = ["Accept-Encoding: gzip, br", f"If-None-Match: {answer.headers['etag']}"]
+        unchanged = request(client, "GET", f"/files/{name}", *lines)
+        assert (unchanged.status, "vary" in unchanged.headers) == (304, False)
         lines = ["Accept-Encoding: gzip, br", "Range: bytes=4-7", f"If-Range: {answer.headers['etag']}"]
         assert request(client, "GET", f"/files/{name}", *lines).content == b"same"
 
@@ -106,7 +117,16 @@ def test_text_is_compressed_whatever_type_is_sent(shared: Shared, media_type: Me
 
 # Precompressed variants.
 
+READY = {"gzip": gzip.compress(b"ready", mtime=0), "zstd": b"\x28\xb5\x2f\xfd ready", "br": b"ready"}
+SUFFIXES = {"gzip": "gz", "zstd": "zst", "br": "br"}
 
+
+def write_variants(shared: Shared, name: str) -> None:
+    for coding, suffix in SUFFIXES.items():
+        write(shared, f"{name}.{suffix}", READY[coding], WRITTEN + 1)
+
+
+@pytest.mark.parametrize("name", ["text.txt", "photo.jpg"])
 @pytest.mark.parametrize(
     ("asked", "coding"),
     [
@@ -118,55 +138,117 @@ def test_text_is_compressed_whatever_type_is_sent(shared: Shared, media_type: Me
     ],
 )
 def test_a_precompressed_variant_is_sent_unchanged(
-    shared: Shared, client: Client, asked: str, coding: str
+    shared: Shared, client: Client, name: str, asked: str, coding: str
 ) -> None:
-    for suffix, name in (("gz", "gzip"), ("br", "br"), ("zst", "zstd")):
-        write(shared, f"text.txt.{suffix}", f"ready in {name}".encode(), WRITTEN + 1)
+    write_variants(shared, name)
     before = open_descriptors()
-    answer = client.get("/files/text.txt", f"Accept-Encoding: {asked}")
-    assert (answer.headers["content-encoding"], answer.content) == (coding, f"ready in {coding}".encode())
+    answer = client.get(f"/files/{name}", f"Accept-Encoding: {asked}")
+    assert (answer.headers["content-encoding"], answer.content) == (coding, READY[coding])
     assert answer.headers["vary"] == "Accept-Encoding"
     assert answer.headers["content-type"] == OCTET_STREAM
-    assert answer.headers["etag"] != client.get("/files/text.txt").headers["etag"]
-    lines = [f"Accept-Encoding: {asked}", f"If-None-Match: {answer.headers['etag']}"]
-    assert request(client, "GET", "/files/text.txt", *lines).status == 304
-    assert client.get("/files/text.txt").content == TEXT
+    tag = answer.headers["etag"]
+    plain = client.get(f"/files/{name}")
+    assert (plain.content, plain.headers["vary"]) == (TEXT, "Accept-Encoding")
+    assert plain.headers["etag"] != tag
+    for lines in (
+        [f"If-None-Match: {tag}", f"Accept-Encoding: {asked}"],
+        [f"If-None-Match: {plain.headers['etag']}"],
+    ):
+        unchanged = request(client, "GET", f"/files/{name}", *lines)
+        assert (unchanged.status, unchanged.headers["vary"]) == (304, "Accept-Encoding")
+    part = request(client, "GET", f"/files/{name}", f"Accept-Encoding: {asked}", "Range: bytes=4-7")
+    assert (part.content, part.headers["vary"]) == (b"same", "Accept-Encoding")
     assert open_descriptors() == before
 
 
-def test_a_variant_added_later_is_found(shared: Shared) -> None:
-    write(shared, "text.txt", TEXT)
-    os.utime(shared.path, (WRITTEN, WRITTEN))
-    with closing(Store(shared.path, wall_clock=lambda: NOW)) as store, Harness(store=store) as server:
+@pytest.mark.parametrize("name", ["text.txt", "photo.jpg"])
+def test_variants_are_neither_sent_nor_searched_by_default(
+    shared: Shared, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(shared, name, TEXT)
+    write_variants(shared, name)
+    looked_up = []
+
+    def recording(path: bytes, *, dir_fd: int, follow_symlinks: bool) -> os.stat_result:
+        looked_up.append(path)
+        return stat(path, dir_fd=dir_fd, follow_symlinks=follow_symlinks)
+
+    stat = os.stat
+    with closing(Store(shared.path)) as store, Harness(store=store) as server:
         client = server.connect()
-        for _ in range(2):
-            assert client.get("/files/text.txt", "Accept-Encoding: br").content == TEXT
-        assert "text.txt" in store.precompressed._without_variants
-        write(shared, "text.txt.br", b"ready in br")
-        assert client.get("/files/text.txt", "Accept-Encoding: br").content == b"ready in br"
-        os.unlink(shared.path / "text.txt.br")
+        monkeypatch.setattr(os, "stat", recording)
+        assert client.get(f"/files/{name}", "Accept-Encoding: br, zstd").content == TEXT
+        answer = client.get(f"/files/{name}", "Accept-Encoding: gzip")
+        assert answer.content != READY["gzip"]
+        assert ("vary" in answer.headers) == (name == "text.txt")
+    assert looked_up == [name.encode()] * 2
+
+
+@pytest.mark.parametrize(
+    ("coding", "content"),
+    [
+        ("gzip", b""),
+        ("gzip", b"\x1f\x8b"),
+        ("gzip", b"\x1f\x9d\x90 of compress"),
+        ("gzip", b"PK\x03\x04 of zip"),
+        ("zstd", b""),
+        ("zstd", b"\x28\xb5\x2f"),
+        ("zstd", b"\x50\x2a\x4d\x18 of lz4"),
+        ("zstd", READY["gzip"]),
+        ("br", b""),
+    ],
+)
+@pytest.mark.parametrize("name", ["text.txt", "photo.jpg"])
+def test_a_file_of_another_format_is_not_a_variant(
+    shared: Shared, client: Client, name: str, coding: str, content: bytes
+) -> None:
+    write(shared, f"{name}.{SUFFIXES[coding]}", content, WRITTEN + 1)
+    before = open_descriptors()
+    answer = client.get(f"/files/{name}", f"Accept-Encoding: {coding}")
+    compressed = coding == "gzip" and name == "text.txt"
+    assert (gzip.decompress(answer.content) if compressed else answer.content) == TEXT
+    assert open_descriptors() == before
+
+
+def test_the_next_variant_is_sent_in_place_of_an_invalid_one(shared: Shared, client: Client) -> None:
+    write_variants(shared, "text.txt")
+    write(shared, "text.txt.zst", b"another format", WRITTEN + 1)
+    answer = client.get("/files/text.txt", "Accept-Encoding: zstd, gzip;q=0.5")
+    assert answer.content == READY["gzip"]
+
+
+def test_a_variant_added_later_is_found(shared: Shared, store: Store, client: Client) -> None:
+    assert store.precompressed is not None
+    for _ in range(2):
         assert client.get("/files/text.txt", "Accept-Encoding: br").content == TEXT
+    assert "text.txt" in store.precompressed._without_variants
+    write(shared, "text.txt.br", b"ready in br")
+    assert client.get("/files/text.txt", "Accept-Encoding: br").content == b"ready in br"
+    os.unlink(shared.path / "text.txt.br")
+    assert client.get("/files/text.txt", "Accept-Encoding: br").content == TEXT
 
 
-def test_the_cache_of_missing_variants_is_bounded(shared: Shared, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_cache_of_missing_variants_is_bounded(
+    shared: Shared, store: Store, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert store.precompressed is not None
     monkeypatch.setattr("reactor.handlers.files.precompressed.MAX_CACHED_NAMES", 3)
     for number in range(10):
         write(shared, f"f{number}.txt", TEXT)
     os.utime(shared.path, (WRITTEN, WRITTEN))
-    with closing(Store(shared.path, wall_clock=lambda: NOW)) as store, Harness(store=store) as server:
-        for number in range(10):
-            server.connect().get(f"/files/f{number}.txt", "Accept-Encoding: gzip")
-            assert 1 <= len(store.precompressed._without_variants) <= 3
+    for number in range(10):
+        client.get(f"/files/f{number}.txt", "Accept-Encoding: gzip")
+        assert 1 <= len(store.precompressed._without_variants) <= 3
 
 
 def test_a_variant_older_than_the_file_is_not_sent(shared: Shared, client: Client) -> None:
-    write(shared, "text.txt.gz", b"stale", WRITTEN - 1)
+    write(shared, "text.txt.gz", READY["gzip"], WRITTEN - 1)
     answer = client.get("/files/text.txt", "Accept-Encoding: gzip")
     assert gzip.decompress(answer.content) == TEXT
 
 
 def test_a_link_or_fifo_is_not_a_variant(shared: Shared, client: Client) -> None:
-    (shared.outside / "secret").write_bytes(b"secret")
+    (shared.outside / "secret").write_bytes(READY["gzip"])
     (shared.path / "text.txt.gz").symlink_to(shared.outside / "secret")
     os.mkfifo(shared.path / "text.txt.br")
     answer = client.get("/files/text.txt", "Accept-Encoding: gzip, br")
@@ -178,3 +260,15 @@ def test_a_variant_is_also_served_as_a_file(shared: Shared, client: Client) -> N
     answer = client.get("/files/text.txt.gz", "Accept-Encoding: gzip")
     assert gzip.decompress(answer.content) == TEXT
     assert "content-encoding" not in answer.headers
+
+
+def test_variants_of_a_page_are_sent_in_place_of_a_listing(shared: Shared) -> None:
+    write(shared, "index.html", TEXT)
+    write_variants(shared, "index.html")
+    with (
+        closing(Store(shared.path, media_type=guess, precompressed=True)) as store,
+        Harness(store=store) as server,
+    ):
+        answer = server.connect().get("/files/", "Accept-Encoding: br")
+        assert (answer.content, answer.headers["content-encoding"]) == (READY["br"], "br")
+        assert answer.headers["content-type"] == "text/html; charset=utf-8"

@@ -27,7 +27,7 @@ TEXT = b"the same words again and again, " * 100
 @contextmanager
 def serving(path: Path) -> Iterator[Client]:
     """Serve a single file, with all that a directory permits turned on."""
-    with closing(Store(path, hidden=True, media_type=guess)) as store:
+    with closing(Store(path, hidden=True, media_type=guess, precompressed=True)) as store:
         routes = handlers.build(store, allow_delete=True, resumable=1000)
         with Harness(routes) as server:
             yield server.connect()
