@@ -67,7 +67,7 @@ CODING_TOKENS = (
     b"\t",
     b"00000",
 )
-TARGET_TOKENS = b"// http:// % %00 %c3 %ff @ [::1] [ : .. # ? *".split()
+TARGET_TOKENS = rb"// http:// % %00 %c3 %ff @ [::1] [ : .. # ? * | ^ ] { } \ `".split()
 METHODS = ("GET", "OPTIONS", "CONNECT")
 
 

@@ -19,7 +19,9 @@ from tests.conformance.differential.sketch import (
 LIMITS = Settings()
 UNRESERVED = rb"0-9A-Za-z._~\-"
 HOST_BYTES = re.compile(b"[" + UNRESERVED + b"!$&'()*+;=%]*")  # no comma: two Host lines combined have one
-URI_BYTES = re.compile(b"[" + UNRESERVED + b"!$&'()*+,;=%:@/?]*")
+# What browsers send unencoded is taken: [ ] | ^ in a path, and { } \ ` in a query.
+PATH_BYTES = re.compile(b"[" + UNRESERVED + b"!$&'()*+,;=%:@/" + rb"\[\]|^]*")
+QUERY_BYTES = re.compile(b"[" + UNRESERVED + b"!$&'()*+,;=%:@/?" + rb"\[\]|^{}\\`]*")
 BROKEN_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 STRAY = re.compile(rb"(?<!\r)\n|\r(?!\n|\Z)|\0")
 
@@ -87,9 +89,9 @@ def bad_target(sketch: Sketch) -> bool:
         if not match[1] or match[1].startswith(b":") or not is_host(match[1]):
             return True
         target = b"/" + match[2]
-    return (
-        not target.startswith(b"/") or not URI_BYTES.fullmatch(target) or bool(BROKEN_ESCAPE.search(target))
-    )
+    path, _, query = target.partition(b"?")
+    valid = path.startswith(b"/") and PATH_BYTES.fullmatch(path) and QUERY_BYTES.fullmatch(query)
+    return not valid or bool(BROKEN_ESCAPE.search(target))
 
 
 def secure_scheme(sketch: Sketch) -> bool:
