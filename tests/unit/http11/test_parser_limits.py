@@ -69,7 +69,6 @@ def test_a_request_line_over_its_limit_is_refused(settings: Settings, over: int)
 def test_a_request_line_over_its_limit_is_refused_before_it_ends(settings: Settings) -> None:
     line = request_line(settings.max_request_line + 1)
     assert_refused(414, line, settings)
-    assert_refused(414, b"G" * (settings.max_request_line + 1), settings)
     assert_refused(414, b"GET /" + b"a" * settings.max_head, settings)
     assert_refused(414, b"\r\n" + line, settings)
 
@@ -79,6 +78,16 @@ def test_a_long_method_makes_the_request_line_too_long(settings: Settings) -> No
     fits = request_line(settings.max_request_line, b"M" * (settings.max_request_line - 11))
     assert_accepted(with_line(fits), settings)
     assert_refused(414, with_line(b"M" + fits), settings)
+
+
+@both_settings
+def test_a_method_alone_over_the_limit_is_a_bad_request(settings: Settings) -> None:
+    limit = settings.max_request_line
+    for data in (b"M" * (limit + 1), b"/" + b"a" * limit, b"M" * (limit + 1) + b" / HTTP/1.1\r\n"):
+        assert_refused(400, data, settings)
+        assert_refused(400, b"\r\n" + data, settings)
+    assert_refused(414, b"M" * limit + b" / HTTP/1.1\r\n", settings)
+    assert deliver_both(b"M" * limit, settings).status is None
 
 
 @both_settings

@@ -77,7 +77,13 @@ def _over_the_limit() -> Iterator[Entry]:
         ("over-request-line-method", "A method counts.", get(method=b"M" * LINE)),
         ("over-request-line-query", "A query counts.", get(target=b"/echo/a?" + b"q" * LINE)),
         ("over-request-line-unended", "It is refused before it ends.", b"GET /" + b"a" * (LINE + 1)),
-        ("over-request-line-garbage", "Any first line may be too long.", b"a" * (LINE + 2)),
+    )
+    yield from refused(
+        "RFC 9110, 9.1",
+        400,
+        ("over-method", "The method alone is one byte too long.", get(method=b"M" * (LINE + 1))),
+        ("over-method-unended", "It is refused before it ends.", b"a" * (LINE + 2)),
+        ("over-method-and-target", "A line without a space is not a request line.", b"GET/" + b"a" * LINE),
     )
     yield from refused(
         "RFC 9110, 5.4",
