@@ -46,13 +46,14 @@ COMPLETE = ChunkPhase.COMPLETE
 class ChunkedReader:
     """Decodes the chunked transfer coding; raises ProtocolError (400, 413 or 431)."""
 
-    __slots__ = ("_head_reader", "_phase", "_received", "_remaining", "_searched")
+    __slots__ = ("_extensions", "_head_reader", "_phase", "_received", "_remaining", "_searched")
 
     def __init__(self, head_reader: HeadReader) -> None:
         self._head_reader = head_reader
         self._phase = SIZE
         self._remaining = 0  # bytes of the current chunk
         self._received = 0
+        self._extensions = 0  # bytes of all chunk extensions
         self._searched = 0  # bytes of an incomplete line or trailer section in which no end was found
 
     @property
@@ -115,7 +116,7 @@ class ChunkedReader:
         return position
 
     def _read_size(self, line: bytes) -> int:
-        """Return the size in a chunk size line; extensions are checked and ignored."""
+        """Return the size in a chunk size line; extensions are checked, counted and ignored."""
         sizes = self._head_reader.chunk_sizes
         size = sizes.get(line)
         if size is None:
@@ -123,7 +124,12 @@ class ChunkedReader:
             if match is None:
                 raise ProtocolError(400, "malformed chunk size")
             size = int(match[1], 16)
-            sizes.put(line, size)
+            if len(match[1]) == len(line):  # only lines without an extension are cached
+                sizes.put(line, size)
+            self._extensions += len(line) - len(match[1])
+            if self._extensions > self._head_reader.settings.max_chunk_extensions:
+                limit = format_size(self._head_reader.settings.max_chunk_extensions)
+                raise ProtocolError(400, f"chunk extensions exceed {limit}")
         self._received += size
         if self._received > self._head_reader.settings.max_body:
             limit = format_size(self._head_reader.settings.max_body)

@@ -51,7 +51,8 @@ class HeadReader:
     """Parses heads and caches the results; shared by all connections with the same settings.
 
     ``heads`` caches parsed heads by the bytes of the whole head; ``chunk_sizes``, used by ``ChunkedReader``,
-    caches the sizes of chunks by their first lines. A result depends on the bytes alone.
+    caches the sizes of chunks by their first lines, unless these have extensions. A result depends on the
+    bytes alone.
     """
 
     __slots__ = (
@@ -72,7 +73,7 @@ class HeadReader:
         self._lines = BoundedCache[bytes, HeaderLine](1024, 256)
         # A key is at most one head: with the default limits, 64 entries hold at most 2 MiB.
         self._interpret = lru_cache(maxsize=64)(_interpret)
-        self.chunk_sizes = BoundedCache[bytes, int](512, 32)
+        self.chunk_sizes = BoundedCache[bytes, int](512, 16)
 
     def read(self, data: bytes) -> ParsedHead:
         """Parse a head that is not cached, including its empty line; raise ProtocolError."""
@@ -86,7 +87,7 @@ class HeadReader:
         """Raise ProtocolError if the beginning of a head is already invalid.
 
         Of two faults the first one is reported, so that the error does not depend on how the bytes were
-        received. The bytes before ``start`` have been checked; the request line is checked when it is complete.
+        received. The bytes before ``start`` have been checked. A request line is checked when it is complete.
         """
         fault = self._too_long(data.rstrip(b"\r\n"))
         if data.find(b"\r\n", start) >= 0:

@@ -36,6 +36,7 @@ TINY = Settings(
     max_head=200,
     max_body=40,
     max_chunk_line=16,
+    max_chunk_extensions=20,
 )
 CHUNKED_HEAD = b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
 CHUNK_TOKENS = (

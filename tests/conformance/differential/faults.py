@@ -154,7 +154,7 @@ def bad_trailer(sketch: Sketch) -> bool:
 
 
 def over_a_limit(sketch: Sketch) -> bool:
-    """Longer than a server has to take: request line, field line, fields, head, chunk line, trailers."""
+    """Longer than a server has to take: request line, field line, fields, head, chunk lines, trailers."""
     lines = sketch.lines
     too_long = len(sketch.request_line) > LIMITS.max_request_line or len(sketch.head) + 4 > LIMITS.max_head
     too_many = len(lines) > LIMITS.max_fields or any(len(line) > LIMITS.max_field_line for line in lines)
@@ -163,6 +163,8 @@ def over_a_limit(sketch: Sketch) -> bool:
     walked = sketch.chunks()
     return (
         any(len(line) > LIMITS.max_chunk_line for line in (*walked.size_lines, walked.rest))
+        or sum(len(line.lstrip(b"0123456789ABCDEFabcdef")) for line in walked.size_lines)
+        > LIMITS.max_chunk_extensions
         or len(walked.trailers) > LIMITS.max_fields
         or any(len(line) > LIMITS.max_field_line for line in walked.trailers)
         or sum(len(line) + 2 for line in walked.trailers) > LIMITS.max_head

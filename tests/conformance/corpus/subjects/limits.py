@@ -36,6 +36,11 @@ def chunk_line(length: int) -> bytes:
     return chunked(b"1;" + b"e" * (length - 2) + END)
 
 
+def extended(last: bytes = b"") -> bytes:
+    """Write an upload in 32 chunks of one byte, with extensions of 16 KiB, and these of the last chunk."""
+    return chunked((b"1;" + b"e" * 511 + b"\r\na\r\n") * 32 + b"0" + last + b"\r\n\r\n")
+
+
 def trailed(*lines: bytes) -> bytes:
     """Write an upload of one byte with these trailer lines."""
     return chunked(b"\r\n".join([b"1\r\na\r\n0", *lines, b"", b""]))
@@ -63,6 +68,7 @@ def _at_the_limit() -> Iterator[Entry]:
         "RFC 9112, 7.1.1",
         201,
         ("limit-chunk-line", chunk_line(CHUNK_LINE), upload(b"a")),
+        ("limit-chunk-extensions", extended(), upload(b"a" * 32)),
         ("limit-chunk-size", chunked(b"0" * 15 + b"1" + END), upload(b"a")),
         ("limit-trailers", trailed(*[b"A: b"] * FIELDS), upload(b"a", a=None)),
     )
@@ -105,6 +111,7 @@ def _over_the_limit() -> Iterator[Entry]:
         ("over-chunk-line-many", "Extensions count.", chunked(b"1" + b";a=b" * 400 + END)),
         ("over-chunk-line-quoted", "Quoted values count.", chunked(b'1;a="' + b"q" * 1200 + b'"' + END)),
         ("over-chunk-line-spaces", "White space counts.", chunked(b"1" + b" " * 1200 + b";a" + END)),
+        ("over-chunk-extensions", "All extensions together are too long.", extended(b";e")),
         ("over-chunk-size-zeros", "Zeros count.", chunked(b"0" * 2000 + b"1" + END)),
     )
     yield from refused(
