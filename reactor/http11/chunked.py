@@ -16,6 +16,7 @@ A trailer section is parsed like a head: when it is complete, by the same rules 
 
 from collections.abc import Iterable, Iterator
 from enum import Enum, auto
+from math import inf
 
 from reactor.http11.errors import ProtocolError
 from reactor.http11.grammar import match_chunk_line
@@ -47,6 +48,8 @@ class ChunkedReader:
     """Decodes the chunked transfer coding; raises ProtocolError (400, 413 or 431)."""
 
     __slots__ = ("_extensions", "_head_reader", "_phase", "_received", "_remaining", "_searched")
+
+    remaining = inf  # of the body; each chunk announces only itself
 
     def __init__(self, head_reader: HeadReader) -> None:
         self._head_reader = head_reader
