@@ -121,15 +121,16 @@ class ChunkedReader:
     def _read_size(self, line: bytes) -> int:
         """Return the size in a chunk size line; extensions are checked, counted and ignored."""
         sizes = self._head_reader.chunk_sizes
-        size = sizes.get(line)
-        if size is None:
+        parsed = sizes.get(line)
+        if parsed is None:
             match = match_chunk_line(line)
             if match is None:
                 raise ProtocolError(400, "malformed chunk size")
-            size = int(match[1], 16)
-            if len(match[1]) == len(line):  # only lines without an extension are cached
-                sizes.put(line, size)
-            self._extensions += len(line) - len(match[1])
+            parsed = int(match[1], 16), len(line) - len(match[1])
+            sizes.put(line, parsed)
+        size, extensions = parsed
+        if extensions:
+            self._extensions += extensions
             if self._extensions > self._head_reader.settings.max_chunk_extensions:
                 limit = format_size(self._head_reader.settings.max_chunk_extensions)
                 raise ProtocolError(400, f"chunk extensions exceed {limit}")

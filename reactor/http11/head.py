@@ -51,8 +51,8 @@ class HeadReader:
     """Parses heads and caches the results; shared by all connections with the same settings.
 
     ``heads`` caches parsed heads by the bytes of the whole head; ``chunk_sizes``, used by ``ChunkedReader``,
-    caches the sizes of chunks by their first lines, unless these have extensions. A result depends on the
-    bytes alone.
+    caches the sizes of chunks, and the lengths of their extensions, by their first lines. A result depends on
+    the bytes alone.
     """
 
     __slots__ = (
@@ -73,7 +73,7 @@ class HeadReader:
         self._lines = BoundedCache[bytes, HeaderLine](1024, 256)
         # A key is at most one head: with the default limits, 64 entries hold at most 2 MiB.
         self._interpret = lru_cache(maxsize=64)(_interpret)
-        self.chunk_sizes = BoundedCache[bytes, int](512, 16)
+        self.chunk_sizes = BoundedCache[bytes, tuple[int, int]](512, 32)
 
     def read(self, data: bytes) -> ParsedHead:
         """Parse a head that is not cached, including its empty line; raise ProtocolError."""

@@ -10,6 +10,7 @@ from urllib.parse import unquote_to_bytes
 from reactor.settings import Settings
 from tests.conformance.differential.sketch import (
     CHUNK_SIZE,
+    TOKEN,
     Sketch,
     has_control,
     is_chunk_line,
@@ -107,6 +108,12 @@ def bad_path(sketch: Sketch) -> bool:
     except UnicodeDecodeError:
         return True
     return b"\0" in decoded
+
+
+def bad_request_line_of_an_incomplete_head(sketch: Sketch) -> bool:
+    """A complete line that is not three words, or whose first word is not a method, without an empty line."""
+    is_complete = sketch.request_line != sketch.head and not sketch.end
+    return is_complete and (len(sketch.parts) != 3 or TOKEN.fullmatch(sketch.method) is None)
 
 
 def bad_version(sketch: Sketch) -> bool:
