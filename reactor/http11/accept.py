@@ -66,10 +66,12 @@ def preferred_format(accept: str | None, user_agent: str | None) -> tuple[str, s
     """
     ranks = _rank_formats(accept)
     best = max(ranks.values())
-    if ranks["html"] == ranks["text"] == best and best[0] > 0:
+    if best[0] == 0:
+        return "text", "Accept"
+    if ranks["html"] == ranks["text"] == best:
         is_curl = user_agent is not None and user_agent.startswith("curl/")
         return "text" if is_curl else "html", "Accept, User-Agent"
-    return preferred({name: rank[0] for name, rank in ranks.items() if rank == best}, "text"), "Accept"
+    return max(ranks, key=lambda name: ranks[name]), "Accept"
 
 
 def prefers_html(accept: str | None) -> bool:

@@ -113,7 +113,7 @@ def _read_authority_form(target: bytes) -> Target:
     return Target("", (), None, target.decode("ascii"))
 
 
-# Percent-encodes the raw characters of a received path or query; calls no Python function if there are none.
+# Percent-encodes the raw characters of a received path or query; without them, it calls no Python function.
 percent_encoded = partial(replace_raw, lambda match: f"%{ord(match[0]):02X}")
 
 
