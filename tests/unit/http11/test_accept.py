@@ -77,6 +77,7 @@ FORMATS: dict[str | None, tuple[str, str]] = {
     "*/*, text/*;q=0.9": ("json", "json"),
     "text/html;q=0.3, text/plain;q=0.2, */*": ("json", "json"),
     "*/*, text/*;q=0": ("json", "json"),
+    "application/x.html, text/*;q=0.5": ("text", "html"),
     "*/*, text/html;q=0": ("text", "text"),
     "*/*, text/html;q=0, text/plain;q=0": ("json", "json"),
     "text/html;q=0": ("text", "text"),
@@ -100,5 +101,5 @@ def test_the_format_is_negotiated(accept: str | None, expected: tuple[str, str])
 
 @pytest.mark.parametrize(("accept", "expected"), FORMATS.items())
 def test_html_is_preferred_only_if_it_is_named(accept: str | None, expected: tuple[str, str]) -> None:
-    named = accept is not None and "html" in accept.lower()
+    named = accept is not None and ("text/html" in accept.lower() or "xhtml" in accept)
     assert prefers_html(accept) is (named and expected[1] == "html")

@@ -3,11 +3,12 @@
 import re
 from collections.abc import Iterable
 from io import StringIO
+from typing import NoReturn
 
 import pytest
 
 from reactor.basic_auth import AuthRouter, digest
-from reactor.http11.errors import HTTPError
+from reactor.http11.errors import HTTPError, ProtocolError
 from reactor.http11.message import Request, Response
 from reactor.routing import Router, Sink, buffered
 from reactor.server.connection import Connection
@@ -107,6 +108,7 @@ def test_a_refusal_is_sent_before_the_body_arrives(path: str) -> None:
 
 @pytest.mark.parametrize("path", ["/none", "/open"])
 def test_at_most_64_kib_are_discarded(path: str) -> None:
+    assert MAX_DISCARDED == 65_536
     with serving() as server:
         client = server.connect()
         client.send(request(path, method="POST", content=bytes(MAX_DISCARDED)) + CANARY)
@@ -200,6 +202,19 @@ def test_these_refusals_close_the_connection(at: str, status: int) -> None:
         client = server.connect()
         client.send(request("/chosen", method="POST", content=b"hello") + CANARY)
         assert client.assert_responds(status).headers["connection"] == "close"
+        client.assert_closed()
+
+
+def test_a_sink_that_finds_the_request_malformed_closes_the_connection() -> None:
+    def refuse(request: Request) -> NoReturn:
+        raise ProtocolError(400, "malformed")
+
+    routes = Router()
+    routes.post("/post", sink=refuse)(lambda _: Response())
+    with Harness(routes) as server:
+        client = server.connect()
+        client.send(request("/post", method="POST", content=b"hello") + CANARY)
+        assert client.assert_responds(400).headers["connection"] == "close"
         client.assert_closed()
 
 
