@@ -68,7 +68,7 @@ def _at_the_limit() -> Iterator[Entry]:
         "RFC 9112, 7.1.1",
         201,
         ("limit-chunk-line", chunk_line(CHUNK_LINE), upload(b"a")),
-        ("limit-chunk-extensions", extended(), upload(b"a" * 32)),
+        ("limit-extensions", extended(), upload(b"a" * 32)),
         ("limit-chunk-size", chunked(b"0" * 15 + b"1" + END), upload(b"a")),
         ("limit-trailers", trailed(*[b"A: b"] * FIELDS), upload(b"a", a=None)),
     )
