@@ -127,6 +127,13 @@ class Settings:
     max_chunk_line: int = _limit(
         1 * KIB, "bytes", "advanced", "maximum length of a chunk-size line; longer ones get 400", 16
     )
+    max_chunk_extensions: int = _limit(
+        16 * KIB,
+        "bytes",
+        "advanced",
+        "maximum total length of the chunk extensions of one request body; longer ones get 400",
+        0,
+    )
     high_water: int = _limit(
         256 * KIB,
         "bytes",

@@ -1,6 +1,6 @@
 """Directory listings: the sorted entries of a directory as HTML, JSON or plain text.
 
-1. Accept selects the format (RFC 9110, 12.5.1): HTML or JSON if it names them, otherwise text.
+1. Accept selects the format (RFC 9110, 12.5.1). If it leaves the choice, curl gets text, other clients HTML.
 2. Each batch of entries is sorted when it is read, so that no step has to sort all entries.
 3. The sorted batches are merged while they are written, a few rows per step. A slow client keeps its
    entries in memory for a long time, so one listing holds at most ``MAX_SORTED`` and all listings together
@@ -31,7 +31,6 @@ MAX_SORTED = 10_000  # entries per listing; about half a kilobyte each
 MAX_HELD = 200_000  # entries in all listings of one server
 COMPRESS_MIN_SIZE = 256
 COMMON = (
-    ("Vary", "Accept"),
     ("Cache-Control", "no-cache"),
     ("X-Content-Type-Options", "nosniff"),
     # Not "no-referrer": the upload form of the page would be sent with "Origin: null".
@@ -232,7 +231,7 @@ def list_directory(
 
     ``base`` is the relative URL of the directory, if it is not the URL of the request.
     """
-    wanted = preferred_format(request.headers.get("Accept"))
+    wanted, vary = preferred_format(request.headers.get("Accept"), request.headers.get("User-Agent"))
     order = parse_order(request.query)
     headers: HeaderPairs
     form: Format
@@ -243,7 +242,7 @@ def list_directory(
     else:
         headers, form = UTF8_TEXT, TextFormat()
     chunks = ListingChunks(batches, order, form, budget or EntryBudget())
-    return Response(200, chunks, (*headers, *COMMON), COMPRESS_MIN_SIZE)
+    return Response(200, chunks, (*headers, ("Vary", vary), *COMMON), COMPRESS_MIN_SIZE)
 
 
 def _without_controls(name: str) -> str:

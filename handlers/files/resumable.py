@@ -33,6 +33,7 @@ from reactor.http11.errors import HTTPError, ProblemError, content_too_large, qu
 from reactor.http11.headers import Headers
 from reactor.http11.message import HeaderPairs, Request, Response
 from reactor.http11.structured_fields import parse_item
+from reactor.http11.target import percent_encoded
 from reactor.routing import InterimSink, Router
 
 from .upload import CheckedUpload, Upload, require_length
@@ -151,7 +152,7 @@ class UploadSink(InterimSink):
         progress = (("Upload-Complete", "?1"), ("Upload-Offset", str(upload.offset)))
         if finished.replaces and not upload.always_created:
             return Response(204, b"", progress)
-        return Response(201, b"", (("Location", upload.path), *progress))
+        return Response(201, b"", (("Location", percent_encoded(upload.path)), *progress))
 
     def answer_creation(self) -> Response:
         """Return the response to the request that started the upload, with the Location to resume it."""

@@ -24,6 +24,7 @@ from reactor.http11.conditional import CONDITIONAL, Validators, evaluate, is_con
 from reactor.http11.errors import HTTPError, quote
 from reactor.http11.headers import Headers
 from reactor.http11.message import Request, Response
+from reactor.http11.target import percent_encoded
 from reactor.routing import Router, Sink
 
 from .csrf import require_same_origin
@@ -165,7 +166,7 @@ class Files:
         upload.commit(touch=request.head.length < 0)  # the last chunk may arrive long after the data
         if upload.replaces and request.method == "PUT":
             return Response(204)
-        return Response(201, b"", (("Location", request.target.path),))
+        return Response(201, b"", (("Location", percent_encoded(request.target.path)),))
 
     def delete(self, request: Request) -> Response:
         """Remove a file."""
@@ -183,7 +184,7 @@ def redirect_to_slash(request: Request) -> Response:
     query = f"?{request.query}" if request.query else ""
     # "./" keeps a colon in the name from being parsed as the end of a scheme (RFC 3986, 4.2).
     last = request.path.rpartition("/")[2]
-    return Response(301, b"", (("Location", f"./{last}/{query}"),))
+    return Response(301, b"", (("Location", percent_encoded(f"./{last}/{query}")),))
 
 
 def _check_representation(headers: Headers) -> None:

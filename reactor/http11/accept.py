@@ -3,11 +3,12 @@
     Input                                    Function            Result
     Accept: text/html, */*;q=0.8             read_weights        [("text/html", 1.0), ("*/*", 0.8)]
     {format: weight}, default                preferred           the format with the greatest weight
-    Accept: text/html, */*;q=0.8             preferred_format    "html", "json" or "text"
+    Accept and User-Agent                    preferred_format    "html", "json" or "text", and Vary
+    Accept: text/html, */*;q=0.8             prefers_html        whether HTML is named and preferred
     Accept-Encoding: br, gzip;q=0.5          preferred_coding    "gzip", "x-gzip", or None for identity
                                              preferred_codings   those of PRECOMPRESSED, best first
 
-The caller interprets wildcards in Accept. If no coding is acceptable, identity is sent rather than 406: most
+If no coding is acceptable, identity is sent rather than 406: most
 clients can read it anyway, and RFC 9110, 12.5.3 allows it.
 """
 
@@ -17,6 +18,15 @@ from reactor.http11.grammar import find_weight, find_weighted_codings
 
 # Codings of precompressed content; of equal weights the first is preferred.
 PRECOMPRESSED = ("br", "zstd", "gzip")
+
+# The members of Accept that match each format, with their specificity. Of equals, JSON is preferred to text
+# only if it is named: through "*/*" it comes last.
+_NAMED = 2
+_FORMATS = {
+    "html": {"text/html": _NAMED, "text/*": 1, "*/*": 0},
+    "json": {"application/json": _NAMED, "application/*": 1, "*/*": -1},
+    "text": {"text/plain": _NAMED, "text/*": 1, "*/*": 0},
+}
 
 
 def read_weights(value: str) -> list[tuple[str, float]]:
@@ -45,34 +55,54 @@ def preferred(weights: Mapping[str, float], default: str) -> str:
     return best if weights[best] > 0 else default
 
 
-def preferred_format(accept: str | None) -> str:
-    """Return the format that an Accept header prefers: "html", "json" or "text".
+def preferred_format(accept: str | None, user_agent: str | None) -> tuple[str, str]:
+    """Return the format that a client prefers, "html", "json" or "text", and the value of Vary.
 
-    Only clients that name HTML or JSON get it: browsers name HTML.
+    If HTML and text are equally good, curl gets text, and every other client HTML. If no format is
+    acceptable, the result is text.
 
-    >>> preferred_format("text/html, */*;q=0.8"), preferred_format("*/*"), preferred_format(None)
-    ('html', 'text', 'text')
+    >>> preferred_format("text/plain, */*;q=0.8", "Wget/1.21"), preferred_format("*/*", "Wget/1.21")
+    (('text', 'Accept'), ('html', 'Accept, User-Agent'))
     """
-    weights: dict[str, float] = {}
-    for name, weight in read_weights(accept or ""):
-        weights.setdefault(name, weight)
-    any_weight = weights.get("text/*", weights.get("*/*", 0.0))
-    offers = {
-        "html": max(weights.get("text/html", 0.0), weights.get("application/xhtml+xml", 0.0)),
-        "json": weights.get("application/json", 0.0),
-        "text": weights.get("text/plain", any_weight),
-    }
-    return preferred(offers, "text")
+    ranks = _rank_formats(accept)
+    best = max(ranks.values())
+    if best[0] == 0:
+        return "text", "Accept"
+    if ranks["html"] == ranks["text"] == best:
+        is_curl = user_agent is not None and user_agent.startswith("curl/")
+        return "text" if is_curl else "html", "Accept, User-Agent"
+    return max(ranks, key=lambda name: ranks[name]), "Accept"
 
 
 def prefers_html(accept: str | None) -> bool:
-    """Return whether an Accept header prefers HTML, as that of a browser does.
+    """Return whether an Accept header names HTML and prefers it, as that of a browser does.
 
     >>> prefers_html("text/html, */*;q=0.8"), prefers_html("*/*")
     (True, False)
     """
     # The first two tests take 0.1 us, and decide for nearly all clients but browsers.
-    return accept is not None and "html" in accept.lower() and preferred_format(accept) == "html"
+    if accept is None or "html" not in accept.lower():
+        return False
+    ranks = _rank_formats(accept)
+    weight, specificity = ranks["html"]
+    return weight > 0 and specificity == _NAMED and ranks["html"] == max(ranks.values())
+
+
+def _rank_formats(accept: str | None) -> dict[str, tuple[float, int]]:
+    """Return the weight of each format, and the specificity of the member of Accept that gives it.
+
+    The most specific member that matches counts, and the first weight of a repeated one. Without Accept, all
+    formats are acceptable; XHTML counts as HTML.
+    """
+    weights: dict[str, float] = {}
+    for name, weight in read_weights(accept or "*/*"):
+        weights.setdefault(name, weight)
+    if "application/xhtml+xml" in weights:
+        weights.setdefault("text/html", weights["application/xhtml+xml"])
+    return {
+        name: next(((weights[each], rank) for each, rank in ranges.items() if each in weights), (0.0, 0))
+        for name, ranges in _FORMATS.items()
+    }
 
 
 def preferred_coding(accept_encoding: str | None) -> str | None:

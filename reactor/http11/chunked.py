@@ -16,6 +16,7 @@ A trailer section is parsed like a head: when it is complete, by the same rules 
 
 from collections.abc import Iterable, Iterator
 from enum import Enum, auto
+from math import inf
 
 from reactor.http11.errors import ProtocolError
 from reactor.http11.grammar import match_chunk_line
@@ -46,13 +47,16 @@ COMPLETE = ChunkPhase.COMPLETE
 class ChunkedReader:
     """Decodes the chunked transfer coding; raises ProtocolError (400, 413 or 431)."""
 
-    __slots__ = ("_head_reader", "_phase", "_received", "_remaining", "_searched")
+    __slots__ = ("_extensions", "_head_reader", "_phase", "_received", "_remaining", "_searched")
+
+    remaining = inf  # of the body; each chunk announces only itself
 
     def __init__(self, head_reader: HeadReader) -> None:
         self._head_reader = head_reader
         self._phase = SIZE
         self._remaining = 0  # bytes of the current chunk
         self._received = 0
+        self._extensions = 0  # bytes of all chunk extensions
         self._searched = 0  # bytes of an incomplete line or trailer section in which no end was found
 
     @property
@@ -115,15 +119,21 @@ class ChunkedReader:
         return position
 
     def _read_size(self, line: bytes) -> int:
-        """Return the size in a chunk size line; extensions are checked and ignored."""
+        """Return the size in a chunk size line; extensions are checked, counted and ignored."""
         sizes = self._head_reader.chunk_sizes
-        size = sizes.get(line)
-        if size is None:
+        parsed = sizes.get(line)
+        if parsed is None:
             match = match_chunk_line(line)
             if match is None:
                 raise ProtocolError(400, "malformed chunk size")
-            size = int(match[1], 16)
-            sizes.put(line, size)
+            parsed = int(match[1], 16), len(line) - len(match[1])
+            sizes.put(line, parsed)
+        size, extensions = parsed
+        if extensions:
+            self._extensions += extensions
+            if self._extensions > self._head_reader.settings.max_chunk_extensions:
+                limit = format_size(self._head_reader.settings.max_chunk_extensions)
+                raise ProtocolError(400, f"chunk extensions exceed {limit}")
         self._received += size
         if self._received > self._head_reader.settings.max_body:
             limit = format_size(self._head_reader.settings.max_body)

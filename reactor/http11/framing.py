@@ -56,6 +56,10 @@ class BodyReader(Protocol):
     def complete(self) -> bool:
         """True when the body has been read completely."""
 
+    @property
+    def remaining(self) -> float:
+        """The number of bytes that have not been read; infinity if it is not known."""
+
     def read(self, buffer: bytes, position: int) -> tuple[bytes, int]:
         """Return the part of the body from ``position`` on, and the position after what was read."""
 
@@ -63,18 +67,18 @@ class BodyReader(Protocol):
 class LengthReader:
     """Reads a body of a known length."""
 
-    __slots__ = ("_remaining",)
+    __slots__ = ("remaining",)
 
     def __init__(self, length: int) -> None:
-        self._remaining = length
+        self.remaining = length
 
     @property
     def complete(self) -> bool:
         """True when the body has been read completely."""
-        return self._remaining == 0
+        return self.remaining == 0
 
     def read(self, buffer: bytes, position: int) -> tuple[bytes, int]:
         """Return the part of the body from ``position`` on, and the position after it."""
-        end = min(len(buffer), position + self._remaining)
-        self._remaining -= end - position
+        end = min(len(buffer), position + self.remaining)
+        self.remaining -= end - position
         return buffer[position:end], end

@@ -43,10 +43,15 @@ find_no_line_end = re.compile(rb"[^\r\n]").search
 UNRESERVED = rb"0-9A-Za-z\-._~"
 SUB_DELIMS = rb"!$&'()*+,;="
 PCT_ENCODED = rb"%[0-9A-Fa-f]{2}"
-PATH_BYTES = rb"[/:@" + UNRESERVED + SUB_DELIMS + rb"]*"
+# Browsers leave more characters unencoded than RFC 3986 (WHATWG URL, "percent-encode sets").
+RAW_IN_PATH = rb"\[\]|^"
+RAW_IN_QUERY = RAW_IN_PATH + rb"{}\\`"
+PATH_BYTES = rb"[/:@" + UNRESERVED + SUB_DELIMS + RAW_IN_PATH + rb"]*"
 PATH = PATH_BYTES + rb"(?:" + PCT_ENCODED + PATH_BYTES + rb")*"
-QUERY_BYTES = rb"[/?:@" + UNRESERVED + SUB_DELIMS + rb"]*"
+QUERY_BYTES = rb"[/?:@" + UNRESERVED + SUB_DELIMS + RAW_IN_QUERY + rb"]*"
 QUERY = QUERY_BYTES + rb"(?:" + PCT_ENCODED + QUERY_BYTES + rb")*"
+# Replaces each of these raw characters in a text.
+replace_raw = re.compile((rb"[" + RAW_IN_QUERY + rb"]").decode()).sub
 
 # origin-form = absolute-path [ "?" query ]                                        RFC 9112, 3.2.1
 # absolute-path = 1*( "/" segment )

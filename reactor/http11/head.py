@@ -51,7 +51,8 @@ class HeadReader:
     """Parses heads and caches the results; shared by all connections with the same settings.
 
     ``heads`` caches parsed heads by the bytes of the whole head; ``chunk_sizes``, used by ``ChunkedReader``,
-    caches the sizes of chunks by their first lines. A result depends on the bytes alone.
+    caches the sizes of chunks, and the lengths of their extensions, by their first lines. A result depends on
+    the bytes alone.
     """
 
     __slots__ = (
@@ -72,7 +73,7 @@ class HeadReader:
         self._lines = BoundedCache[bytes, HeaderLine](1024, 256)
         # A key is at most one head: with the default limits, 64 entries hold at most 2 MiB.
         self._interpret = lru_cache(maxsize=64)(_interpret)
-        self.chunk_sizes = BoundedCache[bytes, int](512, 32)
+        self.chunk_sizes = BoundedCache[bytes, tuple[int, int]](512, 32)
 
     def read(self, data: bytes) -> ParsedHead:
         """Parse a head that is not cached, including its empty line; raise ProtocolError."""
@@ -86,9 +87,14 @@ class HeadReader:
         """Raise ProtocolError if the beginning of a head is already invalid.
 
         Of two faults the first one is reported, so that the error does not depend on how the bytes were
-        received. Control characters are searched for from ``start`` on.
+        received. The bytes before ``start`` have been checked. A request line is checked when it is complete.
         """
-        _check_beginning("request head", data, start, self._too_long(data.rstrip(b"\r\n")))
+        fault = self._too_long(data.rstrip(b"\r\n"))
+        if data.find(b"\r\n", start) >= 0:
+            end = data.find(b"\r\n")  # of the request line, and new if it is not before start
+            if end >= start and (fault is None or end < fault[0]):
+                fault = _request_line_fault(data, end) or fault
+        _check_beginning("request head", data, start, fault)
 
     def read_trailers(self, data: bytes) -> None:
         """Check a complete trailer section, without its empty line; raise ProtocolError."""
@@ -106,6 +112,8 @@ class HeadReader:
         """Return the fault if a head, or its beginning, exceeds a limit."""
         limit, max_head = self.settings.max_request_line, self.settings.max_head
         if len(data) > limit and data.find(b"\r\n", 0, limit + 2) < 0:
+            if data.find(b" ", 0, limit + 1) < 0:  # not a request line, but a method at most
+                return limit, ProtocolError(400, f"method exceeds {format_size(limit)}")
             return limit, ProtocolError(414, f"request line exceeds {format_size(limit)}")
         if len(data) + 4 > max_head:
             error = ProtocolError(431, f"request head exceeds {format_size(max_head)}")
@@ -205,15 +213,29 @@ def _skip_line_ends(data: bytes, limit: int) -> int:
     return len(data) if match is None else match.start()
 
 
-def _check_beginning(what: str, data: bytes, start: int, too_long: Fault | None) -> None:
-    """Raise the first of two faults: a stray control character, or an exceeded limit."""
+def _request_line_fault(data: bytes, end: int) -> Fault | None:
+    """Return the fault if the request line, which ends at ``end``, is invalid."""
+    try:
+        method, target, version = data[:end].split(b" ", 2)
+        name = _read_method(method)
+        _read_version(version)
+        read_target(name, target)
+    except ProtocolError as error:
+        return end, error
+    except ValueError:
+        return end, ProtocolError(400, "malformed request line")
+    return None
+
+
+def _check_beginning(what: str, data: bytes, start: int, fault: Fault | None) -> None:
+    """Raise the first of two faults: a stray control character, or another one."""
     stray = find_stray_control(data, start)
-    if stray is not None and (too_long is None or stray.start() <= too_long[0]):
+    if stray is not None and (fault is None or stray.start() <= fault[0]):
         if data.startswith(TLS):
             raise ProtocolError(400, "TLS handshake on a plain HTTP port (use http://)")
         raise ProtocolError(400, f"bare CR, bare LF or NUL in the {what}")  # RFC 9112, 2.2
-    if too_long is not None:
-        raise too_long[1]
+    if fault is not None:
+        raise fault[1]
 
 
 def _read_method(data: bytes) -> str:

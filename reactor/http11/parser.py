@@ -72,6 +72,11 @@ class Parser:
         """The number of unread bytes."""
         return len(self._buffer) - self._position
 
+    @property
+    def content_left(self) -> float:
+        """The number of bytes of the current body that have not been read; infinity for a chunked one."""
+        return 0 if self._content is None else self._content.remaining
+
     # Bytes in, messages out.
 
     def feed(self, data: bytes) -> None:

@@ -8,7 +8,7 @@
     RECEIVING_HEAD     READ       head         answer 408    RESPONDING RECEIVING_CONTENT CONTINUING YIELDING
                                                              IDLE CLOSED
     CONTINUING         WRITE      stall        reset         RECEIVING_CONTENT CLOSED
-    RECEIVING_CONTENT  READ       content      measure rate  RESPONDING YIELDING CLOSED
+    RECEIVING_CONTENT  READ       content      measure rate  RESPONDING YIELDING IDLE RECEIVING_HEAD CLOSED
     RESPONDING         WRITE      stall        reset         IDLE RECEIVING_HEAD RECEIVING_CONTENT CONTINUING
                                                              YIELDING WAITING FINISHING CLOSED
     YIELDING           -          -            -             RESPONDING RECEIVING_HEAD RECEIVING_CONTENT
@@ -32,6 +32,10 @@ RECEIVING_HEAD or RECEIVING_CONTENT if it holds a part of a request, and YIELDIN
 the connection has used its share of this turn. Most responses are sent in one call: the connection is IDLE
 again before the reactor checks its interest, so WRITE is not registered.
 
+A route or a sink may refuse a request before its body is complete. The response is sent at once. If the rest
+of the body is short, it is then received and discarded, in RECEIVING_CONTENT, and the next request follows.
+Otherwise, and after a malformed request, the response is the last one.
+
 CONTINUING waits until an interim response, such as 100 (Continue), is sent; in RECEIVING_CONTENT, others may
 be sent, without waiting for the client to read them. WAITING waits for data of a live stream. The last
 response of a connection (after ``Connection: close``, an error, or when the server is stopping) is sent in
@@ -46,7 +50,7 @@ from math import inf
 
 from reactor.event_handler import EventHandler, Interest
 from reactor.http11.error_page import error_response
-from reactor.http11.errors import HTTPError
+from reactor.http11.errors import HTTPError, ProtocolError
 from reactor.http11.message import Request, Response
 from reactor.http11.parser import PHASE_CONTENT, PHASE_ENDED, PHASE_HEAD, PHASE_IDLE, Parser
 from reactor.http11.serializer import ChunkSource, has_length, interim
@@ -55,7 +59,7 @@ from reactor.logs.access_log import Exchange, Recorder, UnsentExchanges
 from reactor.routing import Handler, Route
 from reactor.server.connection_hooks import ConnectionHooks
 from reactor.server.context import ServerContext, ServerState
-from reactor.server.request_body import RequestBody
+from reactor.server.request_body import MAX_DISCARDED, RequestBody
 from reactor.server.state import CloseReason, OnTimeout, State
 from reactor.server.write_buffer import DONE, FlushResult, WriteBuffer, close_content
 
@@ -66,6 +70,8 @@ CONTINUE = interim(100)
 RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 # Logged, never sent, for a response that is broken off by the client (as in nginx) or by the server.
 CLIENT_GONE, BROKEN_OFF = 499, 500
+# Refusals that close the connection: the client is too slow, the body has no length, or a sink failed.
+CLOSING = frozenset({408, 411, 500})
 # When the server is stopping: seconds to wait for the first bytes of a new connection, and for an idle
 # client to close.
 STOP_GRACE = 1.0
@@ -314,17 +320,19 @@ class Connection(EventHandler, ConnectionHooks):
                     return False
         except HTTPError as error:
             self._refuse(error)
-            return True
         return False
 
     def _begin_content(self, request: Request, route: Route) -> int:
         """Open the sink for a request body; return the number of bytes compressed.
 
-        A request whose route has no sink is answered without reading its body.
+        A request whose route has no sink is answered before its body is received.
         """
         if route.sink is None:
-            self._parser.end()
-            return self._respond(request, route.handler)
+            if not self._can_discard(request):
+                self._parser.end()
+            compressed = self._respond(request, route.handler)
+            self._discard_content(request)
+            return compressed
         now, max_body = self._context.reactor.now, self._context.settings.max_body
         try:
             request_body = RequestBody(request, route.handler, route.sink, now, max_body)
@@ -371,9 +379,12 @@ class Connection(EventHandler, ConnectionHooks):
         return bool(data)
 
     def _complete(self, request_body: RequestBody) -> None:
-        """Answer a request whose body is complete."""
+        """Answer a request whose body is complete, unless it has been refused."""
         request_body.finish()
-        self._respond(request_body.request, request_body.handler)
+        if request_body.handler is not None:
+            self._respond(request_body.request, request_body.handler)
+        elif self.state is RECEIVING_CONTENT and self._parser.phase is PHASE_HEAD:
+            self._enter(RECEIVING_HEAD)  # of the next request
         self._close_request_body()
 
     def _close_request_body(self) -> None:
@@ -410,14 +421,15 @@ class Connection(EventHandler, ConnectionHooks):
         return self._enqueue_response(request, response)
 
     def _refuse(self, error: HTTPError, request: Request | None = None) -> None:
-        """Answer a request with an error; nothing after it on the connection is read."""
+        """Answer a request with an error, and discard the rest of its body or end the connection."""
         if self._hooks is not None:
             self._hooks.on_refused(error)
         if self._request_body is not None:
             request = self._request_body.request
         elif request is None:
             request = self._parser.partial_request()
-        self._parser.end()
+        if isinstance(error, ProtocolError) or error.status in CLOSING or not self._can_discard(request):
+            self._parser.end()
         log.info("c%d: %d %s", self.number, error.status, error.reason)
         if self.state is not RESPONDING:
             self._enter(RESPONDING)
@@ -426,6 +438,21 @@ class Connection(EventHandler, ConnectionHooks):
             response.headers = (*response.headers, *self.route.limits)
         self._enqueue_response(request, response)
         self._close_request_body()
+        self._discard_content(request)
+
+    def _can_discard(self, request: Request) -> bool:
+        """Return whether the rest of the body is short, and the client will certainly send it.
+
+        RFC 9110, 10.1.1: a client that expects 100 (Continue) need not send the body after a refusal.
+        """
+        left = self._parser.content_left
+        omits = request.head.expects_continue and self._request_body is None and not self._parser.buffered
+        return left == 0 or (left <= MAX_DISCARDED and request.head.version == 1 and not omits)
+
+    def _discard_content(self, request: Request) -> None:
+        """Discard the rest of the body of a request that has been refused."""
+        if self._parser.phase is PHASE_CONTENT:
+            self._request_body = RequestBody.discarding(request, self._context.reactor.now)
 
     def _enqueue_response(self, request: Request, response: Response) -> int:
         """Add a response to the write buffer; return the number of bytes compressed."""
@@ -495,11 +522,14 @@ class Connection(EventHandler, ConnectionHooks):
         self._process()
 
     def _measure_rate(self) -> None:
-        """Start another rate window if the body arrived fast enough, else answer 408."""
+        """Start another rate window; if the body is too slow, answer 408, or close after a refusal."""
         assert self._request_body is not None, "RECEIVING_CONTENT without a request body"
         too_slow = self._request_body.measure_rate(self._context.settings)
         if too_slow is None:
             self._await_content()
+        elif self._request_body.handler is None:
+            log.info("c%d: closed: %s", self.number, too_slow)
+            self._close(CloseReason.TIMEOUT)
         else:
             self._request_timeout(too_slow)
 
@@ -569,7 +599,7 @@ class Connection(EventHandler, ConnectionHooks):
     def _log_unsent(self, exchanges: UnsentExchanges, status: int) -> None:
         """Log incomplete responses, and a request whose body is incomplete, with this status."""
         sent = self._write_buffer.sent
-        if self._request_body is not None:
+        if self._request_body is not None and self._request_body.handler is not None:
             request, began = self._request_body.request, self._request_body.began
             exchanges.begin(Exchange(request, status, self.served + 1, began, sent), sent)
         exchanges.log_aborted(sent, status)

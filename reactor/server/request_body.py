@@ -9,6 +9,8 @@ A body that is too large is answered with 413. Two limits apply, in bytes:
     Limit           Content-Length is checked            Received bytes are counted
     max_body        here, before the sink is opened      by ``http11/chunked.py``, at each chunk size
     the sink's own  when the sink is opened              by the sink, at each write (``routing.py``)
+
+After a refusal, the rest of a short body is received and discarded, so that the connection persists.
 """
 
 import logging
@@ -17,10 +19,12 @@ from math import inf
 from reactor.http11.errors import HTTPError, content_too_large
 from reactor.http11.message import Request
 from reactor.http11.serializer import interim
-from reactor.routing import Handler, InterimSink, SinkFactory
-from reactor.settings import Settings
+from reactor.routing import Handler, InterimSink, SinkFactory, discard
+from reactor.settings import KIB, Settings
 
 log = logging.getLogger("reactor")
+
+MAX_DISCARDED = 64 * KIB  # bytes of a refused body that are received; a longer one closes the connection
 
 
 class RequestBody:
@@ -28,13 +32,14 @@ class RequestBody:
 
     The constructor opens the sink. It raises HTTPError if Content-Length exceeds ``max_body`` or the sink
     cannot be opened; ``write`` and ``finish`` raise it if the sink fails. ``interim_sink`` is the sink if it
-    may have interim responses to send, else None.
+    may have interim responses to send, else None. ``handler`` is None if the request has been answered
+    already.
     """
 
     __slots__ = ("_sink", "began", "bytes_in_window", "handler", "interim_sink", "request", "window_ends")
 
     def __init__(
-        self, request: Request, handler: Handler, factory: SinkFactory, began: float, max_body: int
+        self, request: Request, handler: Handler | None, factory: SinkFactory, began: float, max_body: int
     ) -> None:
         if request.head.length > max_body:
             raise content_too_large(max_body)
@@ -57,6 +62,11 @@ class RequestBody:
             return b""
         response, sink.interim = sink.interim, None
         return interim(*response)
+
+    @classmethod
+    def discarding(cls, request: Request, began: float) -> "RequestBody":
+        """Make one that discards the rest of the body of a request that has been refused."""
+        return cls(request, None, discard(request.head.length), began, request.head.length)
 
     def write(self, data: bytes) -> None:
         """Write received bytes to the sink."""

@@ -82,7 +82,12 @@ class State(Enum):
         "RESPONDING RECEIVING_CONTENT CONTINUING YIELDING IDLE CLOSED",
     )
     CONTINUING = Interest.WRITE, "stall", OnTimeout.RESET, "RECEIVING_CONTENT CLOSED"
-    RECEIVING_CONTENT = Interest.READ, "content", OnTimeout.MEASURE_RATE, "RESPONDING YIELDING CLOSED"
+    RECEIVING_CONTENT = (
+        Interest.READ,
+        "content",
+        OnTimeout.MEASURE_RATE,
+        "RESPONDING YIELDING IDLE RECEIVING_HEAD CLOSED",
+    )
     RESPONDING = (
         Interest.WRITE,
         "stall",

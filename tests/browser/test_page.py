@@ -53,6 +53,16 @@ def test_it_sorts_in_place(browser: Browser, url: str) -> None:
     browser.wait(lambda: browser.names == ["below", "b10.txt", "b2.txt", "A.txt"])
 
 
+def test_a_typed_address_may_have_raw_characters(
+    browser: Browser, directory: Path, server: ServerProcess, url: str
+) -> None:
+    (directory / "a[1]|^").mkdir()
+    (directory / "a[1]|^" / "inside.txt").touch()
+    browser.open(f"{url}a[1]|^?sort=size&x=[]|^{{}}\\`")
+    assert browser.names == ["inside.txt"]
+    assert browser.driver.current_url.startswith(f"{url}a%5B1%5D%7C%5E/?sort=size&")  # of the redirect
+
+
 def test_the_front_page_is_the_same(browser: Browser, server: ServerProcess, url: str) -> None:
     browser.open(f"{server.url}/")
     assert browser.names == ["below", "A.txt", "b2.txt", "b10.txt"]

@@ -7,7 +7,7 @@ from random import Random
 
 from reactor.handlers.files.forms import FormReader, Part
 from reactor.handlers.files.upload import ALGORITHMS, read_digests
-from reactor.http11.accept import preferred_format
+from reactor.http11.accept import preferred_format, prefers_html
 from reactor.http11.errors import HTTPError
 from reactor.http11.structured_fields import parse_dictionary, parse_item
 from tests.fuzz.mutate import mutate
@@ -33,7 +33,20 @@ STRUCTURED_TOKENS = (
     b" ",
 )
 DIGEST_TOKENS = (b"sha-256=", b"sha-512=", b":", b"=", b",", b";", b"A" * 44, b"md5", b" ", b'"', b"(")
-ACCEPT_TOKENS = (b"text/html", b"*/*", b"application/json", b";q=", b"0.5", b"1.", b",", b" ", b";", b"/")
+ACCEPT_TOKENS = (
+    b"text/html",
+    b"text/plain",
+    b"text/*",
+    b"*/*",
+    b"application/json",
+    b";q=",
+    b"0.5",
+    b"1.",
+    b",",
+    b" ",
+    b";",
+    b"/",
+)
 FORM_TOKENS = (
     b"\r\n",
     b"--boundary",
@@ -99,9 +112,14 @@ def check_digest(data: bytes) -> str | None:
 
 
 def check_accept(data: bytes) -> str | None:
-    """Check that some format is always chosen."""
-    found = preferred_format(data.decode("latin-1"))
-    return None if found in ("html", "json", "text") else f"unknown format {found!r}"
+    """Check that some format is always chosen, and that Vary names User-Agent where it decides."""
+    value = data.decode("latin-1")
+    (curl, vary), (other, _) = preferred_format(value, "curl/8"), preferred_format(value, None)
+    if (curl, other) not in (("html", "html"), ("json", "json"), ("text", "text"), ("text", "html")):
+        return f"curl gets {curl}, other clients {other}"
+    if (curl != other) != ("User-Agent" in vary):
+        return f"curl gets {curl}, other clients {other}, with Vary: {vary}"
+    return "prefers HTML although it is not preferred" if prefers_html(value) and other != "html" else None
 
 
 def check_form(data: bytes) -> str | None:

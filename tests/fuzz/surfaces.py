@@ -37,6 +37,7 @@ TINY = Settings(
     max_head=200,
     max_body=40,
     max_chunk_line=16,
+    max_chunk_extensions=20,
 )
 CHUNKED_HEAD = b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
 CHUNK_TOKENS = (
@@ -68,7 +69,7 @@ CODING_TOKENS = (
     b"\t",
     b"00000",
 )
-TARGET_TOKENS = b"// http:// % %00 %c3 %ff @ [::1] [ : .. # ? *".split()
+TARGET_TOKENS = rb"// http:// % %00 %c3 %ff @ [::1] [ : .. # ? * | ^ ] { } \ `".split()
 METHODS = ("GET", "OPTIONS", "CONNECT")
 
 

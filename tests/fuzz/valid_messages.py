@@ -20,8 +20,9 @@ SEGMENTS = (
     b"~u",
     b"x" * 40,
     b"!$&'()*+,;=:@",
+    b"[a]|^",
 )
-QUERIES = (b"", b"a=b", b"a=b&c=%20d", b"?/:@", b"q=" + b"%7E" * 8)
+QUERIES = (b"", b"a=b", b"a=b&c=%20d", b"?/:@", b"q=" + b"%7E" * 8, b"[]|^{}\\`")
 HOSTS = (
     b"x",
     b"example.org",

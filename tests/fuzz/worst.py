@@ -155,6 +155,11 @@ def chunked(unit: bytes) -> Callable[[int], bytes]:
     return repeated(unit, CHUNKED, b"0\r\n\r\n")
 
 
+def extended(line: bytes, count: int = 16) -> Callable[[int], bytes]:
+    """Write chunked requests of ``count`` bytes, each in a chunk with this line; extensions are limited."""
+    return numbered(lambda i: CHUNKED + (line + b"\r\nx\r\n") * count + b"0\r\n\r\n")
+
+
 REQUESTS = "small requests"
 SINGLE_BYTES = "small requests, byte by byte"
 
@@ -228,15 +233,14 @@ WORST = (
     ),
     Input("chunks of 1 byte", REQUESTS, chunked(b"1\r\nx\r\n")),
     Input("chunks of 1 byte, byte by byte", SINGLE_BYTES, chunked(b"1\r\nx\r\n"), 1),
-    Input("quoted pairs in a chunk extension", REQUESTS, chunked(b'1;a="' + b'\\"' * 500 + b'"\r\nx\r\n')),
+    Input("quoted pairs in chunk extensions", REQUESTS, extended(b'1;a="' + b'\\"' * 500 + b'"')),
     Input("an unterminated quote", REQUESTS, numbered(lambda i: CHUNKED + b'1;a="' + b'\\"' * 500 + b"\r\n")),
-    Input("semicolons in a chunk line", REQUESTS, chunked(b"1" + b";a" * 500 + b"\r\nx\r\n")),
+    Input("semicolons in chunk lines", REQUESTS, extended(b"1" + b";a" * 500)),
     Input(
         "white space in a chunk line", REQUESTS, numbered(lambda i: CHUNKED + b"1;a" + b" \t" * 500 + b"\r\n")
     ),
-    Input(
-        "a long chunk line, byte by byte", SINGLE_BYTES, chunked(b'1;a="' + b"x" * 1000 + b'"\r\nx\r\n'), 1
-    ),
+    Input("tiny chunk extensions", REQUESTS, extended(b"1;a", 8000)),
+    Input("long chunk lines, byte by byte", SINGLE_BYTES, extended(b'1;a="' + b"x" * 1000 + b'"'), 1),
     Input("tiny trailers", REQUESTS, numbered(lambda i: CHUNKED + b"0\r\n" + b"a:\r\n" * 100 + b"\r\n")),
     Input(
         "huge trailers, byte by byte",

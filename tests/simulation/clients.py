@@ -227,7 +227,7 @@ class Client:
         last = self.exchanges[-1]
         data = last.data[: self.world.random.randrange(len(last.data))]
         self.world.log("%s will stop after %d bytes of %s", self.name, len(data), last.words)
-        refusals = last.statuses if last.closes and last.statuses > (399,) else ()
+        refusals = last.statuses if last.statuses > (399,) else ()
         self.exchanges[-1] = replace(last, data=data, statuses=refusals, content=None, delayed_body=None)
         self.checker.required -= 1
         return self.exchanges

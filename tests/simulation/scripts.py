@@ -138,15 +138,20 @@ class ScriptWriter:
     def mild_error(self) -> Exchange:
         line, status = self.world.random.choice(
             (
-                ("GET /nowhere", 404),
                 ("GET /files/none", 404),
                 ("GET /files/..%2Fx", 404),
                 ("DELETE /echo/a", 405),
                 ("BREW /", 501),
                 ("GET /fails", 500),
+                ("POST /nowhere", 404),
+                ("POST /echo/a", 405),
             )
         )
-        return Exchange(head(f"{line} HTTP/1.1"), (status,), is_line, on_disk=True)
+        if not line.startswith("POST"):
+            return Exchange(head(f"{line} HTTP/1.1"), (status,), is_line, on_disk=True)
+        content = self.content()[:60_000]  # refused before it arrives, and then discarded
+        data = head(f"{line} HTTP/1.1", f"Content-Length: {len(content)}") + content
+        return Exchange(data, (status,), is_line)
 
     def mirror(self) -> Exchange:
         content = self.content()[:60_000]
@@ -308,6 +313,6 @@ BROKEN: list[tuple[bytes, int]] = [
     (head("POST /mirror HTTP/1.0", _CHUNKED) + b"0\r\n\r\n", 400),
     (head("POST /mirror HTTP/1.1", "Content-Length: 65537") + b"hello", 413),
     (head("POST /files/a HTTP/1.1", f"Content-Length: {2 * GIBIBYTE}") + b"hello" * 100, 413),
-    (head("POST /nowhere HTTP/1.1", "Content-Length: 5") + b"hello", 404),
+    (head("POST /nowhere HTTP/1.1", _CHUNKED) + b"5\r\nhello\r\n0\r\n\r\n", 404),
     (head("POST /echo/a HTTP/1.1", _CHUNKED) + b"5\r\nhello\r\n0\r\n\r\n", 405),
 ]

@@ -131,6 +131,16 @@ def test_wget_goes_on_with_a_download(server: ServerProcess, tmp_path: Path) -> 
     assert (tmp_path / "large").read_bytes() == CONTENT
 
 
+@needs("wget")
+def test_wget_downloads_a_directory(server: ServerProcess, directory: Path, tmp_path: Path) -> None:
+    names = [f"wanted/{name}" for name in ("one", "below/two [2]", "below/three|^")]
+    for name in names:
+        (directory / name).parent.mkdir(parents=True, exist_ok=True)
+        (directory / name).write_bytes(name.encode())
+    run("wget", "-q", "-r", "-np", "-nH", "-R", "index.html*", f"{server.url}/files/wanted/", cwd=tmp_path)
+    assert all((tmp_path / "files" / name).read_bytes() == name.encode() for name in names)
+
+
 @needs("aria2c")
 def test_aria2_downloads_over_four_connections(server: ServerProcess, tmp_path: Path) -> None:
     arguments = ["-x", "4", "-s", "4", "-k", "1M", "--no-conf", "--quiet", "--file-allocation=none"]

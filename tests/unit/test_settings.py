@@ -55,6 +55,7 @@ ZERO_IS_A_VALUE = {
     "shutdown_timeout",
     "low_water",
     "max_connections",
+    "max_chunk_extensions",
 }
 
 

@@ -10,6 +10,7 @@ from urllib.parse import unquote_to_bytes
 from reactor.settings import Settings
 from tests.conformance.differential.sketch import (
     CHUNK_SIZE,
+    TOKEN,
     Sketch,
     has_control,
     is_chunk_line,
@@ -19,7 +20,9 @@ from tests.conformance.differential.sketch import (
 LIMITS = Settings()
 UNRESERVED = rb"0-9A-Za-z._~\-"
 HOST_BYTES = re.compile(b"[" + UNRESERVED + b"!$&'()*+;=%]*")  # no comma: two Host lines combined have one
-URI_BYTES = re.compile(b"[" + UNRESERVED + b"!$&'()*+,;=%:@/?]*")
+# What browsers send unencoded is taken: [ ] | ^ in a path, and { } \ ` in a query.
+PATH_BYTES = re.compile(b"[" + UNRESERVED + b"!$&'()*+,;=%:@/" + rb"\[\]|^]*")
+QUERY_BYTES = re.compile(b"[" + UNRESERVED + b"!$&'()*+,;=%:@/?" + rb"\[\]|^{}\\`]*")
 BROKEN_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 STRAY = re.compile(rb"(?<!\r)\n|\r(?!\n|\Z)|\0")
 
@@ -87,9 +90,9 @@ def bad_target(sketch: Sketch) -> bool:
         if not match[1] or match[1].startswith(b":") or not is_host(match[1]):
             return True
         target = b"/" + match[2]
-    return (
-        not target.startswith(b"/") or not URI_BYTES.fullmatch(target) or bool(BROKEN_ESCAPE.search(target))
-    )
+    path, _, query = target.partition(b"?")
+    valid = path.startswith(b"/") and PATH_BYTES.fullmatch(path) and QUERY_BYTES.fullmatch(query)
+    return not valid or bool(BROKEN_ESCAPE.search(target))
 
 
 def secure_scheme(sketch: Sketch) -> bool:
@@ -105,6 +108,12 @@ def bad_path(sketch: Sketch) -> bool:
     except UnicodeDecodeError:
         return True
     return b"\0" in decoded
+
+
+def bad_request_line_of_an_incomplete_head(sketch: Sketch) -> bool:
+    """A complete line that is not three words, or whose first word is not a method, without an empty line."""
+    is_complete = sketch.request_line != sketch.head and not sketch.end
+    return is_complete and (len(sketch.parts) != 3 or TOKEN.fullmatch(sketch.method) is None)
 
 
 def bad_version(sketch: Sketch) -> bool:
@@ -152,7 +161,7 @@ def bad_trailer(sketch: Sketch) -> bool:
 
 
 def over_a_limit(sketch: Sketch) -> bool:
-    """Longer than a server has to take: request line, field line, fields, head, chunk line, trailers."""
+    """Longer than a server has to take: request line, field line, fields, head, chunk lines, trailers."""
     lines = sketch.lines
     too_long = len(sketch.request_line) > LIMITS.max_request_line or len(sketch.head) + 4 > LIMITS.max_head
     too_many = len(lines) > LIMITS.max_fields or any(len(line) > LIMITS.max_field_line for line in lines)
@@ -161,6 +170,8 @@ def over_a_limit(sketch: Sketch) -> bool:
     walked = sketch.chunks()
     return (
         any(len(line) > LIMITS.max_chunk_line for line in (*walked.size_lines, walked.rest))
+        or sum(len(line.lstrip(b"0123456789ABCDEFabcdef")) for line in walked.size_lines)
+        > LIMITS.max_chunk_extensions
         or len(walked.trailers) > LIMITS.max_fields
         or any(len(line) > LIMITS.max_field_line for line in walked.trailers)
         or sum(len(line) + 2 for line in walked.trailers) > LIMITS.max_head

@@ -54,6 +54,12 @@ ONLY_WE_REFUSE = (
         "RFC 3986, 7.3: %00 is to be refused where no raw data is expected; 2.5: text in a path is UTF-8",
     ),
     _refused(
+        faults.bad_request_line_of_an_incomplete_head,
+        H11,
+        "RFC 9112, 3: an invalid request line should be answered with 400; not when: we do not wait for the"
+        " rest of the head",
+    ),
+    _refused(
         faults.bad_version,
         BOTH,
         "RFC 9112, 2.3: capitals and one digit each; RFC 9110, 15.6.6: 505 for another major version",

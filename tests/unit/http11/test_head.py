@@ -2,6 +2,7 @@
 
 import pytest
 
+from reactor.http11.parser import Phase
 from tests.support.malformed import (
     MALFORMED_METHODS,
     MALFORMED_REQUEST_LINES,
@@ -9,7 +10,7 @@ from tests.support.malformed import (
     OTHER_MAJOR_VERSIONS,
     values,
 )
-from tests.unit.http11.deliver import assert_accepted, assert_refused, cases, get
+from tests.unit.http11.deliver import assert_accepted, assert_refused, cases, deliver_both, get
 
 HEADS = {
     **{
@@ -95,6 +96,39 @@ def test_other_minor_versions_are_treated_as_1_1(version: bytes) -> None:
 
 def test_http_1_0_is_supported() -> None:
     assert assert_accepted(get(version=b"HTTP/1.0")).version == "HTTP/1.0"
+
+
+REQUEST_LINES = {
+    **values(MALFORMED_REQUEST_LINES),
+    **{name: b"GET TARGET " + version for name, version in values(MALFORMED_VERSIONS).items()},
+    "words": b"hello",
+    "SSH": b"SSH-2.0-OpenSSH_9.6",
+    "SMTP": b"EHLO example.org",
+    "Redis": b"*1",
+    "lower-case version": b"GET TARGET http/1.1",
+    "raw angle brackets": b"GET /<a> HTTP/1.1",
+    "broken escape": b"GET /% HTTP/1.1",
+}
+
+
+@pytest.mark.parametrize("line", cases(REQUEST_LINES))
+def test_a_malformed_request_line_is_refused_when_it_is_complete(line: bytes) -> None:
+    data = line.replace(b"TARGET", b"/") + b"\r\n"
+    for following in (b"", b"H", b"Host: x\r\n", b"A\0"):
+        assert_refused(400, data + following)
+        assert_refused(400, b"\r\n" + data + following)
+
+
+def test_a_request_line_that_is_not_served_is_refused_when_it_is_complete() -> None:
+    assert_refused(505, b"GET / HTTP/2.0\r\n")
+    assert_refused(421, b"GET https://x/ HTTP/1.1\r\n")
+
+
+@pytest.mark.parametrize("line", [b"GET / HTTP/1.1", b"BREW /[a]|?{} HTTP/1.0", b"OPTIONS * HTTP/1.9"])
+def test_a_valid_request_line_waits_for_its_fields(line: bytes) -> None:
+    for beginning in (line + b"\r\n", line + b"\r\nHost: x\r\n", b"\r\n" + line + b"\r\nA"):
+        outcome = deliver_both(beginning)
+        assert (outcome.status, outcome.phase) == (None, Phase.HEAD)
 
 
 @pytest.mark.parametrize("data", cases(STRAY_CONTROLS))

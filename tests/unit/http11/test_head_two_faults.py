@@ -34,6 +34,18 @@ HEADS = [
         b"GET / HTTP/1.1\r\n" + HOST + b"Y: \0\r\n" + (b"X: " + b"a" * 8000 + b"\r\n") * 5 + b"\r\n",
         id="NUL, long head",
     ),
+    pytest.param(b"GET / HTTP/2.0\r\nA B\r\n\r\n", id="version, field line"),
+    pytest.param(b"GET https://x/ HTTP/1.1\r\nA B\r\n\r\n", id="target, field line"),
+    pytest.param(b"GET https://x/ HTTP/2.0\r\n\r\n", id="target, version"),
+    pytest.param(b"GET https://x/ HTTP/1.1\r\nExpect: 200-ok\r\n\r\n", id="target, expectation"),
+    pytest.param(b"GET https://x/ HTTP/1.1\r\n" + b"X: a\r\n" * 102 + b"\r\n", id="target, fields"),
+    pytest.param(
+        b"GET https://x/ HTTP/1.1\r\n" + (b"X: " + b"a" * 8000 + b"\r\n") * 5 + b"\r\n",
+        id="target, long head",
+    ),
+    pytest.param(b"GET https://x/ HTTP/1.1\r\n\n\r\n\r\n", id="target, bare LF"),
+    pytest.param(b"M" * 9000 + b" / HTTP/2.0\r\n\r\n", id="long method, version"),
+    pytest.param(b"M" * 9000 + b"\0 / HTTP/1.1\r\n\r\n", id="long method, NUL"),
     pytest.param(b"\r\n" * 9 + b"GET / HTTP/2.0\r\n" + HOST + b"\r\n", id="empty lines, version"),
     pytest.param(b"\r\n\nGET / HTTP/2.0\r\n" + HOST + b"\r\n", id="bare LF before the line, version"),
 ]

@@ -125,6 +125,7 @@ TCHAR = ALPHANUMERIC | frozenset(b"!#$%&'*+-.^_`|~")
 UNRESERVED = ALPHANUMERIC | frozenset(b"-._~")
 SUB_DELIMS = frozenset(b"!$&'()*+,;=")
 PCHAR = UNRESERVED | SUB_DELIMS | frozenset(b":@")
+PATH_BYTES = PCHAR | frozenset(b"/[]|^")  # as browsers send them
 VCHAR = frozenset(range(0x21, 0x7F))
 OBS_TEXT = frozenset(range(0x80, 0x100))
 
@@ -133,8 +134,10 @@ OBS_TEXT = frozenset(range(0x80, 0x100))
     ("before", "following", "legal"),
     [
         pytest.param(b"G", b"T / HTTP/1.1\r\nHost: x\r\n\r\n", TCHAR, id="method"),
-        pytest.param(b"GET /a", b"b HTTP/1.1\r\nHost: x\r\n\r\n", PCHAR | frozenset(b"/?"), id="path"),
-        pytest.param(b"GET /?a", b"b HTTP/1.1\r\nHost: x\r\n\r\n", PCHAR | frozenset(b"/?"), id="query"),
+        pytest.param(b"GET /a", b"b HTTP/1.1\r\nHost: x\r\n\r\n", PATH_BYTES | frozenset(b"?"), id="path"),
+        pytest.param(
+            b"GET /?a", b"b HTTP/1.1\r\nHost: x\r\n\r\n", PATH_BYTES | frozenset(b"?{}\\`"), id="query"
+        ),
         pytest.param(b"GET / HTTP/1.", b"\r\nHost: x\r\n\r\n", frozenset(b"0123456789"), id="version"),
         pytest.param(b"GET / HTTP/1.1\r\nHost: a", b"b\r\n\r\n", (UNRESERVED | SUB_DELIMS) - {44}, id="host"),
         pytest.param(b"GET / HTTP/1.1\r\nHost: a:1", b"\r\n\r\n", frozenset(b"0123456789 \t"), id="port"),

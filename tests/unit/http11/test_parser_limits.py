@@ -8,6 +8,7 @@ from reactor.settings import Settings
 from tests.unit.http11.deliver import (
     assert_accepted,
     assert_refused,
+    cases,
     chunked_post,
     deliver,
     deliver_both,
@@ -69,7 +70,6 @@ def test_a_request_line_over_its_limit_is_refused(settings: Settings, over: int)
 def test_a_request_line_over_its_limit_is_refused_before_it_ends(settings: Settings) -> None:
     line = request_line(settings.max_request_line + 1)
     assert_refused(414, line, settings)
-    assert_refused(414, b"G" * (settings.max_request_line + 1), settings)
     assert_refused(414, b"GET /" + b"a" * settings.max_head, settings)
     assert_refused(414, b"\r\n" + line, settings)
 
@@ -79,6 +79,16 @@ def test_a_long_method_makes_the_request_line_too_long(settings: Settings) -> No
     fits = request_line(settings.max_request_line, b"M" * (settings.max_request_line - 11))
     assert_accepted(with_line(fits), settings)
     assert_refused(414, with_line(b"M" + fits), settings)
+
+
+@both_settings
+def test_a_method_alone_over_the_limit_is_a_bad_request(settings: Settings) -> None:
+    limit = settings.max_request_line
+    for data in (b"M" * (limit + 1), b"/" + b"a" * limit, b"M" * (limit + 1) + b" / HTTP/1.1\r\n"):
+        assert_refused(400, data, settings)
+        assert_refused(400, b"\r\n" + data, settings)
+    assert_refused(414, b"M" * limit + b" / HTTP/1.1\r\n", settings)
+    assert deliver_both(b"M" * limit, settings).status is None
 
 
 @both_settings
@@ -163,6 +173,31 @@ def test_a_chunk_line_at_its_limit_is_accepted(settings: Settings) -> None:
     assert_refused(400, chunked_post(line + b"eeeeeeee"), settings)
     for beginning in (line, line + b"\r"):
         assert deliver_both(chunked_post(beginning), settings).status is None
+
+
+EXTENSIONS = {
+    "a name": b";a",
+    "a value": b';a="b"',
+    "white space": b" \t;a",
+    "two": b";a;b=c",
+}
+
+
+@pytest.mark.parametrize("extension", cases(EXTENSIONS))
+def test_the_extensions_of_a_body_have_a_limit_in_total(extension: bytes) -> None:
+    settings = Settings(max_chunk_extensions=3 * len(extension))
+    chunk, last = b"1%b\r\na\r\n" % extension, b"0%b\r\n\r\n" % extension
+    for fits in (chunk * 3 + b"0\r\n\r\n", chunk * 2 + last, chunk + b"1\r\na\r\n" * 9 + chunk + last):
+        assert_accepted(chunked_post(fits), settings)
+    for exceeds in (chunk * 3 + last, chunk * 4, chunk * 3 + b"0;a\r\n", chunk * 3 + b"fffffff;a\r\n"):
+        assert_refused(400, chunked_post(exceeds), settings)
+
+
+def test_the_extensions_of_each_body_are_counted_for_themselves() -> None:
+    body = b"1;aaaa\r\na\r\n0\r\n\r\n"
+    outcome = deliver_both(chunked_post(body) * 5, Settings(max_chunk_extensions=5))
+    assert (outcome.status, len(outcome.requests)) == (None, 5)
+    assert_accepted(chunked_post(b"01\r\na\r\n000\r\n\r\n"), Settings(max_chunk_extensions=0))
 
 
 def test_a_chunk_size_has_at_most_16_digits() -> None:

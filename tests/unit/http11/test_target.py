@@ -76,6 +76,8 @@ def test_connect_takes_a_host_and_a_port_only(data: bytes) -> None:
         (b"/*", "/*", ["*"], None),
         (b"/http://h/", "/http://h/", ["http:", "", "h", ""], None),
         (b"/a?b?c/d%20e&%C3=%00", "/a", ["a"], "b?c/d%20e&%C3=%00"),
+        (b"/[a]/b|c^d%5B", "/[a]/b|c^d%5B", ["[a]", "b|c^d["], None),
+        (b"/a?[]|^{}\\`", "/a", ["a"], "[]|^{}\\`"),
     ],
 )
 def test_a_path_is_split_before_it_is_decoded(
@@ -89,8 +91,8 @@ def test_a_path_is_split_before_it_is_decoded(
     "data",
     [
         *[b"", *b"a a/b ?a ../a \\a # %2F www.example.org/ ://h/ http:/h http:h".split()],
-        *[*b'/a#b /?a#b /" /< /> /\\ /^ /` /{ /| /} /[ /]'.split(), b"/a\tb"],
-        *(b"/?[", b"/?\\", b'/?"', b"/?\x7f", b"/\x7f", b"/\x01", b"/\x80", b"/caf\xc3\xa9", b"/?caf\xe9"),
+        *[*b'/a#b /?a#b /" /< /> /\\ /` /{ /} /[{ /?" /?< /?>'.split(), b"/a\tb"],
+        *(b"/?#", b"/ ?", b"/? ", b"/?\x7f", b"/\x7f", b"/\x01", b"/\x80", b"/caf\xc3\xa9", b"/?caf\xe9"),
         *(
             b"/%",
             b"/%2",
@@ -133,6 +135,7 @@ def test_an_invalid_target_is_refused(data: bytes) -> None:
         (b"http://[::1]:80", "/", "[::1]:80"),
         (b"http://a%20b/", "/", "a%20b"),
         (b"http://h//a", "//a", "h"),
+        (b"http://h/[a|b^c]", "/[a|b^c]", "h"),
     ],
 )
 def test_absolute_form_names_its_host(data: bytes, path: str, authority: str) -> None:

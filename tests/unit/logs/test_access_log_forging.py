@@ -49,6 +49,14 @@ def test_a_target_is_logged_without_decoding(log: Log, target: str) -> None:
         assert log.entries[0]["line"] == f"GET {target} HTTP/1.1"
 
 
+def test_raw_characters_of_a_target_are_logged_safely(log: Log) -> None:
+    target = "/echo/[a]|^?{b}\\`"
+    for layout, shown in (("combined", "/echo/[a]|^?{b}\\x5c`"), ("json", json.dumps(target)[1:-1])):
+        with Harness(access_log=log, log_format=layout) as server:
+            server.connect().get(target)
+        assert shown in log.getvalue().splitlines()[-1]
+
+
 @pytest.mark.parametrize("layout", ["combined", "json"])
 def test_authorization_is_never_logged(log: Log, layout: str, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)

@@ -70,7 +70,7 @@ def test_a_body_over_the_limit_is_refused_before_reading() -> None:
     with Harness(posting(sink), max_body=1000) as server:
         client = server.connect()
         client.send(request("/post", "Content-Length: 1001", method="POST"))
-        assert_refused(client, 413)
+        client.assert_responds(413)
         assert sink.steps == []
 
 

@@ -18,6 +18,7 @@ LIVE = request("/1")
 POST = request("/post", "Content-Length: 5", method="POST")
 ASKING = request("/post", "Content-Length: 5", "Expect: 100-continue", method="POST")
 
+REFUSED = request("/none", "Content-Length: 5", method="POST")
 LAST_LARGE = request("/0", "Connection: close")
 LAST_LIVE = request("/1", "Connection: close")
 UPLOAD = request("/post", "Transfer-Encoding: chunked", method="POST")
@@ -79,6 +80,8 @@ SCRIPTS: dict[tuple[str, str], list[Step]] = {
     ("CONTINUING", "CLOSED"): [LARGE + ASKING, Client.close],
     ("RECEIVING_CONTENT", "RESPONDING"): [POST, b"hello"],
     ("RECEIVING_CONTENT", "YIELDING"): [UPLOAD, CHUNKS],
+    ("RECEIVING_CONTENT", "IDLE"): [REFUSED, b"hello"],
+    ("RECEIVING_CONTENT", "RECEIVING_HEAD"): [REFUSED, b"hello" + GET[:1]],
     ("RECEIVING_CONTENT", "CLOSED"): [POST, Client.close],
     ("RESPONDING", "IDLE"): [GET],
     ("RESPONDING", "RECEIVING_HEAD"): [GET + GET[:1]],

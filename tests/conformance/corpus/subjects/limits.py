@@ -36,6 +36,11 @@ def chunk_line(length: int) -> bytes:
     return chunked(b"1;" + b"e" * (length - 2) + END)
 
 
+def extended(last: bytes = b"") -> bytes:
+    """Write an upload in 32 chunks of one byte, with extensions of 16 KiB, and these of the last chunk."""
+    return chunked((b"1;" + b"e" * 511 + b"\r\na\r\n") * 32 + b"0" + last + b"\r\n\r\n")
+
+
 def trailed(*lines: bytes) -> bytes:
     """Write an upload of one byte with these trailer lines."""
     return chunked(b"\r\n".join([b"1\r\na\r\n0", *lines, b"", b""]))
@@ -63,6 +68,7 @@ def _at_the_limit() -> Iterator[Entry]:
         "RFC 9112, 7.1.1",
         201,
         ("limit-chunk-line", chunk_line(CHUNK_LINE), upload(b"a")),
+        ("limit-extensions", extended(), upload(b"a" * 32)),
         ("limit-chunk-size", chunked(b"0" * 15 + b"1" + END), upload(b"a")),
         ("limit-trailers", trailed(*[b"A: b"] * FIELDS), upload(b"a", a=None)),
     )
@@ -77,7 +83,13 @@ def _over_the_limit() -> Iterator[Entry]:
         ("over-request-line-method", "A method counts.", get(method=b"M" * LINE)),
         ("over-request-line-query", "A query counts.", get(target=b"/echo/a?" + b"q" * LINE)),
         ("over-request-line-unended", "It is refused before it ends.", b"GET /" + b"a" * (LINE + 1)),
-        ("over-request-line-garbage", "Any first line may be too long.", b"a" * (LINE + 2)),
+    )
+    yield from refused(
+        "RFC 9110, 9.1",
+        400,
+        ("over-method", "The method alone is one byte too long.", get(method=b"M" * (LINE + 1))),
+        ("over-method-unended", "It is refused before it ends.", b"a" * (LINE + 2)),
+        ("over-method-and-target", "A line without a space is not a request line.", b"GET/" + b"a" * LINE),
     )
     yield from refused(
         "RFC 9110, 5.4",
@@ -99,6 +111,7 @@ def _over_the_limit() -> Iterator[Entry]:
         ("over-chunk-line-many", "Extensions count.", chunked(b"1" + b";a=b" * 400 + END)),
         ("over-chunk-line-quoted", "Quoted values count.", chunked(b'1;a="' + b"q" * 1200 + b'"' + END)),
         ("over-chunk-line-spaces", "White space counts.", chunked(b"1" + b" " * 1200 + b";a" + END)),
+        ("over-chunk-extensions", "All extensions together are too long.", extended(b";e")),
         ("over-chunk-size-zeros", "Zeros count.", chunked(b"0" * 2000 + b"1" + END)),
     )
     yield from refused(

@@ -39,6 +39,14 @@ def entries() -> Iterator[Entry]:
             "PROXY's line is not HTTP.",
             b"PROXY TCP4 127.0.0.1 127.0.0.1 1 2\r\n" + HIDDEN,
         ),
+        ("line-alone", "It is refused when its line is complete.", b"hello\r\n"),
+        ("line-alone-ssh", "It is refused when its line is complete.", b"SSH-2.0-OpenSSH_9.6\r\n"),
+        ("line-alone-version", "It is refused before the fields.", b"GET /echo/a http/1.1\r\n"),
+        (
+            "line-alone-target",
+            "It is refused before the fields.",
+            b"GET echo/a HTTP/1.1\r\nHost: corpus.test\r\n",
+        ),
         ("line-byte-order-mark", "A byte order mark is not part of a method.", b"\xef\xbb\xbf" + get()),
     )
     yield from refused(

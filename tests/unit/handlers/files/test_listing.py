@@ -22,6 +22,7 @@ from tests.unit.handlers.files.shared import Shared, open_descriptors, request
 
 HTML = "Accept: text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
 JSON = "Accept: application/json"
+CURL = "User-Agent: curl/8.5.0"
 HOSTILE = [
     '"><img src=x onerror=alert(1)>.txt',
     "'><script>alert(1)</script>".replace("/", "\u2044"),
@@ -59,14 +60,14 @@ def entry(name: str, size: int = 0, modified: int = 0) -> Entry:
 
 
 def listed(
-    given: Given, accept: str = "", query: str = "", path: str = "/files/", uploads: bool = True
+    given: Given, accept: str = "text/plain", query: str = "", path: str = "/files/", uploads: bool = True
 ) -> Response:
     head = Head(1, Headers([("accept", accept, "Accept")]))
     target = read_target("GET", f"/files/?{query}".encode())
     return list_directory(Request("GET", target, head), path, given, uploads)
 
 
-def written(*batches: list[Entry], accept: str = "", query: str = "", path: str = "/files/") -> str:
+def written(*batches: list[Entry], accept: str = "text/plain", query: str = "", path: str = "/files/") -> str:
     content = listed(Given(*batches), accept, query, path).content
     return b"".join(content).decode()  # type: ignore[arg-type]
 
@@ -112,13 +113,14 @@ class Reader(HTMLParser):
     [
         ("text/html", "text/html; charset=utf-8"),
         ("application/json", "application/json"),
-        ("", "text/plain; charset=utf-8"),
+        ("text/plain", "text/plain; charset=utf-8"),
+        ("*/*", "text/html; charset=utf-8"),
     ],
 )
 def test_every_format_has_its_fields(accept: str, media: str) -> None:
     headers = dict(listed(Given(), accept).headers)
     assert headers["Content-Type"] == media
-    assert headers["Vary"] == "Accept"
+    assert headers["Vary"] == ("Accept, User-Agent" if accept == "*/*" else "Accept")
     assert headers["Cache-Control"] == "no-cache"
     assert headers["X-Content-Type-Options"] == "nosniff"
     assert headers["Referrer-Policy"] == "same-origin"
@@ -293,8 +295,9 @@ def test_closing_a_listing_closes_its_directory(steps: int) -> None:
 
 
 def test_every_format_is_served(shared: Shared, client: Client) -> None:
-    assert client.get("/files/").content == b"below/\nfile\n"
-    assert client.get("/files/below/").content == b"file\n"
+    assert client.get("/files/", CURL).content == b"below/\nfile\n"
+    assert client.get("/files/below/", CURL, "Accept: */*").content == b"file\n"
+    assert client.get("/files/below/", "Accept: text/plain").content == b"file\n"
     assert [each["name"] for each in json.loads(client.get("/files/", JSON).content)["entries"]] == [
         "below",
         "file",
@@ -302,6 +305,22 @@ def test_every_format_is_served(shared: Shared, client: Client) -> None:
     answer = client.get("/files/?sort=size", HTML)
     assert Reader(answer.content.decode()).names == ["files", "below", "file"]
     assert answer.headers["content-security-policy"] == POLICY
+
+
+@pytest.mark.parametrize("agent", ["Wget/1.21", "aria2/1.36", "python-requests/2.31.0", "x curl/8", ""])
+@pytest.mark.parametrize("accept", ["Accept: */*", "Accept:", "X: 1"])
+def test_a_client_without_a_preference_gets_html_unless_it_is_curl(
+    client: Client, accept: str, agent: str
+) -> None:
+    answer = client.get("/files/", accept, f"User-Agent: {agent}")
+    assert Reader(answer.content.decode()).names == ["files", "below", "file"]
+    assert client.get("/files/", accept, CURL).content == b"below/\nfile\n"
+
+
+@pytest.mark.parametrize("line", [HTML, JSON, "Accept: text/plain"])
+def test_the_user_agent_does_not_matter_if_accept_decides(client: Client, line: str) -> None:
+    answers = [client.get("/files/", line, agent) for agent in ("X: 1", CURL)]
+    assert answers[0].content == answers[1].content
 
 
 def test_a_listing_is_compressed_if_accepted(client: Client) -> None:
@@ -316,7 +335,7 @@ def test_a_listing_of_many_batches_is_complete(shared: Shared, client: Client) -
         (shared.path / "below" / str(number)).touch()
     names = [*map(str, range(1000)), "file"]
     for line in ("X: 1", "Accept-Encoding: gzip"):
-        answer = client.get("/files/below/", line)
+        answer = client.get("/files/below/", CURL, line)
         content = gzip.decompress(answer.content) if "gzip" in line else answer.content
         assert content.decode().split() == names
 
@@ -376,9 +395,9 @@ def test_a_file_with_a_slash_and_a_hidden_directory_are_404(shared: Shared, clie
 
 def test_hidden_names_are_listed_if_shared(shared: Shared, hidden_store: Store, client: Client) -> None:
     (shared.path / ".hidden").touch()
-    assert b".hidden" not in client.get("/files/").content
+    assert b".hidden" not in client.get("/files/", CURL).content
     with Harness(store=hidden_store) as server:
-        assert b".hidden" in server.connect().get("/files/").content
+        assert b".hidden" in server.connect().get("/files/", CURL).content
 
 
 def test_a_read_only_store_lists_without_an_upload_form(shared: Shared, store: Store) -> None:

@@ -30,7 +30,7 @@ class Batches:
         """Do nothing."""
 
 
-def listed(batches: Batches, budget: EntryBudget, accept: str = "") -> Iterator[bytes]:
+def listed(batches: Batches, budget: EntryBudget, accept: str = "text/plain") -> Iterator[bytes]:
     headers = Headers([("accept", accept, "Accept")])
     request = Request("GET", Target("/files/", ("files", "")), Head(1, headers))
     content = list_directory(request, "/files/", batches, False, budget).content

@@ -96,6 +96,6 @@ def test_a_site_is_served_with_its_index_pages(shared: Shared) -> None:
         assert (page.content, page.headers["content-type"]) == (b"<h1>Home</h1>", "text/html; charset=utf-8")
         lines = [f"If-None-Match: {page.headers['etag']}"]
         assert request(client, "GET", "/files/", *lines).status == 304
-        assert client.get("/files/below/").content.split() == [b"file", b"style.css"]
+        assert client.get("/files/below/", "Accept: text/plain").content.split() == [b"file", b"style.css"]
     with closing(Store(shared.path)) as store, Harness(store=store) as server:
         assert b"index.html" in server.connect().get("/files/").content
