@@ -56,6 +56,7 @@ class UploadStore(Protocol):
     """The methods of the store that an upload calls."""
 
     fsync: bool
+    root: SharedRoot
 
     def check_destination(self, parent: int, name: bytes, condition: Condition | None) -> bool:
         """Return whether a file with this name exists; raise HTTPError or OSError if it cannot be stored."""
@@ -63,12 +64,9 @@ class UploadStore(Protocol):
     def check_space(self, descriptor: int, size: int) -> None:
         """Raise HTTPError(507) if writing ``size`` more bytes would leave too little free space."""
 
-    def close_parent(self, descriptor: int) -> None:
-        """Close a parent directory, unless it is the root."""
-
 
 class Upload:
-    """An upload in progress: a sink that writes to a temporary file.
+    """An upload in progress: a sink that writes to a temporary file in the open directory ``parent``.
 
     ``replaces`` is true if a file with this name existed when the upload began. The ``condition``, if any, is
     checked again before that file is replaced.
@@ -78,6 +76,7 @@ class Upload:
         "_checked_bytes_left",
         "_condition",
         "_descriptor",
+        "_generation",
         "_name",
         "_parent",
         "_size",
@@ -97,6 +96,7 @@ class Upload:
         condition: Condition | None = None,
     ) -> None:
         self._store = store
+        self._generation = store.root.generation
         self._checked_bytes_left = min(size, CHECKED_AT_START)
         self._parent = parent
         self._descriptor = temporary[0]
@@ -139,6 +139,10 @@ class Upload:
         ``touch``: set the modification time to now, since the last data may have arrived long ago.
         """
         assert self._temporary is not None, "upload already committed"
+        root = self._store.root
+        root.refresh()
+        if root.problem or root.generation != self._generation:
+            raise HTTPError(409, "the shared directory was replaced or removed during the upload")
         try:
             if self._condition is not None:
                 self._store.check_destination(self._parent, self._name, self._condition)
@@ -168,7 +172,7 @@ class Upload:
             try:
                 os.close(self._descriptor)
             finally:
-                self._store.close_parent(self._parent)
+                os.close(self._parent)
 
 
 class CheckedUpload:

@@ -105,7 +105,7 @@ class FaultyOs:
     def __getattr__(self, name: str) -> Any:
         return getattr(os, name)
 
-    def stat(self, path: bytes, *, dir_fd: int, follow_symlinks: bool) -> "Status":
+    def stat(self, path: bytes | str, *, dir_fd: int | None = None, follow_symlinks: bool = True) -> "Status":
         descriptor = os.open(path, os.O_RDONLY, dir_fd=dir_fd)
         try:
             return Status(descriptor)
@@ -166,4 +166,6 @@ class Status:
         readable = fcntl.fcntl(descriptor, fcntl.F_GETFL) & os.O_ACCMODE == os.O_RDONLY
         regular = stat.S_ISREG(real.st_mode)
         self.st_ino = zlib.crc32(os.pread(descriptor, real.st_size, 0)) if readable and regular else 0
+        if stat.S_ISDIR(real.st_mode):  # it is only compared with that of another directory
+            self.st_ino = real.st_ino
         self.st_mtime_ns = self.st_ctime_ns = 2_000_000_000
