@@ -124,7 +124,7 @@ class SharedRoot:
                 self.generation += 1
             self.problem = ""
         except OSError as error:
-            self.problem = error.strerror
+            self.problem = str(error.strerror)
             if not problem:
                 log.warning("the shared directory %r is unavailable: %s", self._path, error.strerror)
             return

@@ -14,7 +14,7 @@ import io
 import os
 import stat
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 
 from reactor.http11.errors import HTTPError
 
@@ -199,8 +199,8 @@ class Store:
                 507, f"not enough disk space: less than {self._min_free_space} bytes would be free"
             )
 
-    def remove_leftovers(self) -> int:
-        """Remove the temporary files of killed processes; return their number."""
+    def remove_leftovers(self) -> Generator[int, None, None]:
+        """Remove the temporary files of killed processes in small steps; yield the number removed by each."""
         return remove_leftovers(self._root)
 
     def check_destination(self, parent: int, name: bytes, condition: Condition | None) -> bool:

@@ -2,7 +2,7 @@
 
 1. Replacement is atomic: a download gets either the old content or the new.
 2. A temporary file is locked while it is in use; the kernel releases the lock when the process ends.
-   The temporary files of a killed process are removed at the next start.
+   The temporary files of a killed process are removed after the next start.
 3. Free space is checked while data arrives. Preconditions are checked again before a file is replaced.
 4. If the client sends a digest, it is checked (RFC 9530):
 
@@ -20,6 +20,7 @@ import itertools
 import logging
 import os
 import re
+from collections.abc import Generator
 from hmac import compare_digest
 from typing import Protocol
 
@@ -27,6 +28,7 @@ from reactor.http11.conditional import Validators
 from reactor.http11.errors import HTTPError
 from reactor.http11.headers import Headers
 
+from .directory import BATCH
 from .paths import READ, TEMPORARY_PREFIX, SharedRoot, http_error_from
 
 log = logging.getLogger("reactor")
@@ -256,36 +258,37 @@ def create_temporary(parent: int) -> tuple[int, str]:
         os.close(descriptor)
 
 
-def remove_leftovers(root: SharedRoot) -> int:
-    """Remove the temporary files of killed processes from a directory tree; return their number."""
-    removed = 0
+def remove_leftovers(root: SharedRoot) -> Generator[int, None, None]:
+    """Remove the temporary files of killed processes from a directory tree, in small steps.
+
+    Each step searches at most ``BATCH`` entries of a directory, and yields how many files it has removed.
+    """
     pending: list[list[bytes]] = [[]]
+    unsearched: list[tuple[str, str]] = []
     while pending:
         parts = pending.pop()
         try:
             directory = root.open_parts(parts)
+            try:
+                with os.scandir(directory) as entries:
+                    while batch := list(itertools.islice(entries, BATCH)):
+                        names = [each.name for each in batch if each.is_dir(follow_symlinks=False)]
+                        pending += [[*parts, os.fsencode(name)] for name in names]
+                        files = {each.name for each in batch}.difference(names)
+                        yield sum(_remove_unlocked(name, directory) for name in files if name.startswith(TEMPORARY_PREFIX))
+            finally:
+                os.close(directory)
+        except (FileNotFoundError, NotADirectoryError):
+            pass  # removed in the meantime
         except OSError as error:
-            log.warning(
-                "cannot search %r for leftover temporary files: %s", b"/".join(parts).decode(), error.strerror
-            )
-            continue
-        try:
-            names, directories = _scan(directory)
-            removed += sum(_remove_unlocked(name, directory) for name in names)
-        finally:
-            os.close(directory)
-        pending += [[*parts, name] for name in directories]
-    return removed
-
-
-def _scan(directory: int) -> tuple[list[str], list[bytes]]:
-    """Return the names of the temporary files and the names of the subdirectories in a directory."""
-    with os.scandir(directory) as iterator:
-        entries = [(each.name, each.is_dir(follow_symlinks=False)) for each in iterator]
-    leftovers = [
-        name for name, is_directory in entries if name.startswith(TEMPORARY_PREFIX) and not is_directory
-    ]
-    return leftovers, [os.fsencode(name) for name, is_directory in entries if is_directory]
+            unsearched.append((os.fsdecode(b"/".join(parts)) or ".", str(error.strerror)))
+        yield 0
+    if unsearched:
+        log.warning(
+            "cannot search %d of the directories for unfinished uploads, the first is %r: %s",
+            len(unsearched),
+            *unsearched[0],
+        )
 
 
 def _remove_unlocked(name: str, directory: int) -> bool:
@@ -299,7 +302,7 @@ def _remove_unlocked(name: str, directory: int) -> bool:
         os.unlink(name, dir_fd=directory)
     except OSError as error:
         if not isinstance(error, BlockingIOError):
-            log.warning("cannot remove leftover temporary file %s: %s", name, error.strerror)
+            log.warning("cannot remove the unfinished upload %r: %s", name, error.strerror)
         return False
     finally:
         os.close(descriptor)
