@@ -161,7 +161,7 @@ def _serve(
             notes = (
                 access_options.describe_access(options),
                 "" if ENGINE_NAME == "zlib" else f"gzip by {ENGINE_NAME}",
-                "" if instrumentation is None else instrumentation.description,
+                observe_options.describe(instrumentation),
             )
             serve(
                 handlers.build(
