@@ -84,7 +84,7 @@ class SharedRoot:
     """The shared directory, given by its absolute path. Raises OSError if it cannot be opened.
 
     ``check`` must be called before it is used, if the clock has reached ``check_at``. ``generation`` is
-    incremented when another directory is opened; ``problem`` is why there is none at the path, or "".
+    incremented when another directory is opened; ``problem`` is why the path cannot be opened, or "".
     """
 
     is_single_file = False
@@ -103,7 +103,7 @@ class SharedRoot:
         os.close(self.descriptor)
 
     def check(self) -> None:
-        """Look up the path, at most once a second; raise HTTPError(503) if there is no directory."""
+        """Look up the path, at most once a second; raise HTTPError(503) if it cannot be opened."""
         now = self._clock()
         if now >= self._refresh_at:
             self.refresh()
@@ -134,7 +134,7 @@ class SharedRoot:
             log.info("the shared directory %r was replaced: sharing the new one", self._path)
 
     def unavailable(self) -> HTTPError:
-        """Return the error for a request while there is no directory at the path."""
+        """Return the error for a request while the directory is missing."""
         reason = self.problem or "it was deleted"
         return HTTPError(
             503, f"the shared directory is unavailable: {reason}; try again later", (("Retry-After", "1"),)

@@ -75,7 +75,7 @@ class Store:
         self._close_callbacks.append(function)
 
     def check(self) -> None:
-        """Look up the shared path, at most once a second; raise HTTPError if there is no directory."""
+        """Look up the shared path, at most once a second; raise HTTPError if it cannot be opened."""
         generation = self._root.generation
         self._root.check()
         if self._root.generation != generation:

@@ -275,7 +275,7 @@ def remove_leftovers(root: SharedRoot) -> Generator[int, None, None]:
                         names = [each.name for each in batch if each.is_dir(follow_symlinks=False)]
                         pending += [[*parts, os.fsencode(name)] for name in names]
                         files = {each.name for each in batch}.difference(names)
-                        yield sum(_remove_unlocked(name, directory) for name in files if name.startswith(TEMPORARY_PREFIX))
+                        yield sum(_remove_unlocked(name, directory) for name in files)
             finally:
                 os.close(directory)
         except (FileNotFoundError, NotADirectoryError):
@@ -292,7 +292,9 @@ def remove_leftovers(root: SharedRoot) -> Generator[int, None, None]:
 
 
 def _remove_unlocked(name: str, directory: int) -> bool:
-    """Remove a temporary file unless a running process has locked it; return whether it was removed."""
+    """Remove a file if it is temporary and no running process has locked it; return whether it was."""
+    if not name.startswith(TEMPORARY_PREFIX):
+        return False
     try:
         descriptor = os.open(name, READ, dir_fd=directory)
     except OSError:

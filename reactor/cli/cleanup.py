@@ -1,6 +1,6 @@
-"""The cleanup after the start: the unfinished uploads of killed processes are removed while requests are served.
+"""The cleanup after the start: remove the unfinished uploads of killed processes while requests are served.
 
-The listening socket is open by then: on a large tree the search takes seconds, and it must not delay the start.
+The listening socket is open by then: on a large tree the search takes seconds and must not delay the start.
 """
 
 import logging
@@ -15,7 +15,7 @@ TURN_SHARE = 0.001  # seconds per turn
 
 
 class Cleanup(EventHandler):
-    """Runs small steps, each of which yields how many files it has removed, until they end or it is closed."""
+    """Runs small steps, each of which yields the number of files it removed, until it is closed."""
 
     __slots__ = ("_reactor", "_removed", "_steps")
 

@@ -169,7 +169,7 @@ def test_the_path_is_looked_up_at_most_once_a_second(site: Site) -> None:
         client.get("/files/file")
     assert site.lookups == 2
     site.clock.advance(1000)
-    assert site.lookups == 2  # without a request there is none
+    assert site.lookups == 2  # only a request leads to a lookup
     shutil.rmtree(site.path)
     for _ in range(10):
         assert site.status("GET", "/files/file") == 503
@@ -472,7 +472,7 @@ def test_a_link_to_a_single_file_may_be_switched(tmp_path: Path, directories: tu
 
 
 def test_a_single_file_replaced_by_a_link_stays_missing(site: Site) -> None:
-    """Whoever may write to its directory must not choose another file."""
+    """A client that can write to its directory cannot choose another file."""
     with closing(Store(site.path / "file", clock=site.clock)) as store, Harness(store=store) as server:
         (site.path / "file").unlink()
         (site.path / "file").symlink_to("below/file")
