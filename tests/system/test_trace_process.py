@@ -113,9 +113,8 @@ def test_a_disk_without_room_ends_the_trace_and_not_the_server(tmp_path: Path) -
         line = server.stderr.next()
         server.kill()
         assert server.stderr.rest() == []
-    assert (
-        line == f"reactor: error: trace {str(tmp_path / 'trace')!r}: write failed, tracing stopped: File too large"
-    )
+    path = str(tmp_path / "trace")
+    assert line == f"reactor: error: trace {path!r}: write failed, tracing stopped: File too large"
     assert answers(check(tmp_path, closed=False))
 
 
