@@ -84,7 +84,7 @@ class SharedRoot:
     """The shared directory, given by its absolute path. Raises OSError if it cannot be opened.
 
     ``check`` must be called before it is used, if the clock has reached ``check_at``. ``generation`` is
-    incremented when another directory is opened; ``problem`` is why the path cannot be opened, or "".
+    incremented when another directory is opened.
     """
 
     is_single_file = False
@@ -92,7 +92,7 @@ class SharedRoot:
     def __init__(self, path: str, hidden: bool, clock: Callable[[], float]) -> None:
         self.hidden = hidden
         self.generation = 0
-        self.problem = ""
+        self._problem = ""  # why the path cannot be opened
         self._path = path
         self._clock = clock
         self.check_at = self._refresh_at = clock() + CHECK_INTERVAL
@@ -108,13 +108,16 @@ class SharedRoot:
         if now >= self._refresh_at:
             self.refresh()
             self._refresh_at = now + CHECK_INTERVAL
-            self.check_at = -inf if self.problem else self._refresh_at
-        if self.problem:
+            self.check_at = -inf if self._problem else self._refresh_at
+        if self._problem:
             raise self.unavailable()
 
-    def refresh(self) -> None:
-        """Open the directory that has the path now, unless it is the open one; log a change."""
-        problem, generation = self.problem, self.generation
+    def refresh(self) -> int | None:
+        """Open the directory that has the path now, unless it is the open one; log a change.
+
+        Return the generation, or None if the path cannot be opened.
+        """
+        problem, generation = self._problem, self.generation
         try:
             found, ours = os.stat(self._path), os.fstat(self.descriptor)
             if (found.st_dev, found.st_ino) != (ours.st_dev, ours.st_ino):
@@ -122,20 +125,21 @@ class SharedRoot:
                 os.close(self.descriptor)
                 self.descriptor = descriptor
                 self.generation += 1
-            self.problem = ""
+            self._problem = ""
         except OSError as error:
-            self.problem = str(error.strerror)
+            self._problem = str(error.strerror)
             if not problem:
                 log.warning("the shared directory %r is unavailable: %s", self._path, error.strerror)
-            return
+            return None
         if problem:
             log.info("the shared directory %r is available again", self._path)
         elif self.generation != generation:
             log.info("the shared directory %r was replaced: sharing the new one", self._path)
+        return self.generation
 
     def unavailable(self) -> HTTPError:
         """Return the error for a request while the directory is missing."""
-        reason = self.problem or "it was deleted"
+        reason = self._problem or "it was deleted"
         return HTTPError(
             503, f"the shared directory is unavailable: {reason}; try again later", (("Retry-After", "1"),)
         )
@@ -232,13 +236,13 @@ class SingleFile(SharedRoot):
         self._target = os.fsencode(os.path.basename(target))
         super().__init__(os.path.dirname(target), False, clock)
 
-    def refresh(self) -> None:
+    def refresh(self) -> int | None:
         """Open the directory of the file again if it was replaced; follow the symbolic link again."""
         if self._link is not None:
             self._path, name = os.path.split(os.path.realpath(self._link))
             self.generation += os.fsencode(name) != self._target
             self._target = os.fsencode(name)
-        super().refresh()
+        return super().refresh()
 
     def unavailable(self) -> HTTPError:
         """Return the error for a request while the file has no directory: the file does not exist."""

@@ -141,9 +141,7 @@ class Upload:
         ``touch``: set the modification time to now, since the last data may have arrived long ago.
         """
         assert self._temporary is not None, "upload already committed"
-        root = self._store.root
-        root.refresh()
-        if root.problem or root.generation != self._generation:
+        if self._store.root.refresh() != self._generation:
             raise HTTPError(409, "the shared directory was replaced or removed during the upload")
         try:
             if self._condition is not None:
