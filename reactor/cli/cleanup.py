@@ -15,7 +15,10 @@ TURN_SHARE = 0.001  # seconds per turn
 
 
 class Cleanup(EventHandler):
-    """Runs small steps, each of which yields the number of files it removed, until it is closed."""
+    """Runs small steps, each of which yields the number of files it removed, until it is closed.
+
+    ``Reactor.soon`` starts it.
+    """
 
     __slots__ = ("_reactor", "_removed", "_steps")
 
@@ -24,7 +27,6 @@ class Cleanup(EventHandler):
         self._reactor = reactor
         self._steps = steps
         self._removed = 0
-        reactor.soon(self)
 
     def on_soon(self) -> None:
         """Run steps for up to TURN_SHARE seconds, and at least one."""

@@ -145,7 +145,9 @@ def _serve(
         on_ready()
         access_options.after_start(options, urls[0], server.local)
         if store is not None and not options.read_only:
-            store.on_close(Cleanup(server.reactor, store.remove_leftovers()).close)
+            cleanup = Cleanup(server.reactor, store.remove_leftovers())
+            store.on_close(cleanup.close)
+            server.call_soon(server.reactor.soon, cleanup)  # also wakes a loop that the inspector runs
 
     store, shared = None, ""
     if sys.stdout is None and not options.no_access_log:

@@ -55,7 +55,7 @@ def test_a_turn_runs_steps_for_its_share_of_time(
     reactor: Reactor, clock: Clock, seconds: float, steps: int
 ) -> None:
     work = Steps(clock, 16, seconds)
-    Cleanup(reactor, work.run())
+    reactor.soon(Cleanup(reactor, work.run()))
     assert work.done == 0
     for turn in range(1, 4):
         reactor.turn()
@@ -69,6 +69,7 @@ def test_the_number_of_files_is_logged_once(
     for count in (0, 1, 3):
         work = Steps(clock, count, TURN_SHARE)
         cleanup = Cleanup(reactor, work.run())
+        reactor.soon(cleanup)
         for _ in range(5):
             reactor.turn()
         cleanup.close()
@@ -85,6 +86,7 @@ def test_the_steps_end_with_the_server(
     caplog.set_level(logging.INFO, "reactor")
     work = Steps(clock, 9, TURN_SHARE)
     cleanup = Cleanup(reactor, work.run())
+    reactor.soon(cleanup)
     reactor.turn()
     cleanup.close()
     reactor.turn()
@@ -165,6 +167,14 @@ def test_a_read_only_start_removes_nothing(tmp_path: Path, options: tuple[str, .
         server.keep_asking_until(lambda: bool(options) or not leftover.exists())
         server.get("/")
     assert leftover.exists() is bool(options)
+
+
+@pytest.mark.parametrize("options", [(), ("--inspect", "0"), ("--explain",)])
+def test_the_cleanup_does_not_wait_for_a_request(tmp_path: Path, options: tuple[str, ...]) -> None:
+    (tmp_path / f"{TEMPORARY_PREFIX}1-1").touch()
+    with CommandServer(str(tmp_path), *options) as server:
+        while (line := server.stderr.next()) != "reactor: removed 1 unfinished upload":
+            assert line is not None
 
 
 def test_a_large_directory_is_searched_in_batches(tmp_path: Path) -> None:
