@@ -99,7 +99,7 @@ class HeadRedactor:
     def _secrets(self, line: bytes, end: int) -> Iterator[tuple[int, int]]:
         """Yield where the secrets in a line begin and end; it may still be incomplete."""
         field = (_find_field if self._has_begun else _find_field_first)(line)
-        begin = min(end, MAX_LINE) if field is None else min(field.end(), end, MAX_LINE)
+        begin = min(end if field is None else field.end(), end, MAX_LINE)
         if line[:1] in (b" ", b"\t"):  # obs-fold: it may continue the secret of the line before
             begin = 0
         yield from _parameters(line[:begin])

@@ -177,6 +177,33 @@ def test_the_cleanup_does_not_wait_for_a_request(tmp_path: Path, options: tuple[
             assert line is not None
 
 
+def test_a_stop_ends_the_cleanup_and_logs_what_was_removed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(3):
+        (tmp_path / str(number)).mkdir()
+        (tmp_path / str(number) / f"{TEMPORARY_PREFIX}1-1").touch()
+
+    def run_until_the_first_is_removed(self: Cleanup) -> None:
+        while not self._removed:
+            self._removed += next(self._steps)
+
+    monkeypatch.setattr(Cleanup, "on_soon", run_until_the_first_is_removed)
+    with CommandServer(str(tmp_path)) as server:
+        server.get("/")
+        server.terminate()
+        assert "reactor: removed 1 unfinished upload" in server.stderr.rest()
+    assert len(list(tmp_path.glob("*/.*"))) == 2
+
+
+def test_each_directory_is_a_step_even_if_it_is_empty(tmp_path: Path) -> None:
+    for number in range(9):
+        (tmp_path / str(number)).mkdir()
+    store = Store(tmp_path)
+    assert len(list(store.remove_leftovers())) >= 10
+    store.close()
+
+
 def test_a_large_directory_is_searched_in_batches(tmp_path: Path) -> None:
     for number in range(BATCH * 2 + 1):
         (tmp_path / f"{TEMPORARY_PREFIX}1-{number}").touch()
