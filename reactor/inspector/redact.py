@@ -21,7 +21,10 @@ MAX_LENGTH = 600  # maximum number of characters kept of one chunk
 MAX_LINE = 16_384  # bytes; longer lines are hidden
 WORDS = rb"auth|key|token|secret|cookie"
 HIDDEN = "[hidden]"
-_CONTENT = re.compile(rb"(?:content-length[ \t]*:[ \t]*0*[1-9+-]|transfer-encoding[ \t]*:)", re.IGNORECASE)
+# A malformed Content-Length is refused, but the client has sent a body.
+_CONTENT = re.compile(
+    rb"content-length[ \t]*:(?![ \t]*0+[ \t]*\r?\n)|transfer-encoding[ \t]*:", re.IGNORECASE
+)
 _ESCAPES = {"\r": "\\r", "\n": "\\n", "\t": "\\t", "\\": "\\\\"}
 
 _has_word = re.compile(WORDS, re.IGNORECASE).search

@@ -43,3 +43,18 @@ def test_no_view_contains_a_secret(size: int, ending: str) -> None:
         assert "GET /echo/a?token=[hidden]&page=2 HTTP/1.1\\r\\n" in shown[0]
         assert "X-Api-Key: [hidden]\\r\\n" in shown[0]
         assert "http://localhost/nowhere?auth=[hidden] HTTP/1.1" in shown[0]
+
+
+@pytest.mark.parametrize(
+    "head", ["POST / HTTP/1.1\r\n\r\n", "GET / HTTP/3.0\r\nHost: x\r\n\r\n", "POST /\r\n\r\n"]
+)
+def test_what_follows_a_refused_request_is_hidden(head: str) -> None:
+    """It may be the body of that request."""
+    with InProcess() as site:
+        site.open_page()
+        client = site.connect()
+        client.send(head.encode())
+        client.send(f"{SECRET}\r\n".encode())
+        content = site.request("GET", "/connections/1").content
+    assert SECRET.encode() not in content
+    assert f"[{len(SECRET) + 2} B hidden]".encode() in content

@@ -179,7 +179,16 @@ def test_a_continuation_line_is_hidden() -> None:
 
 @pytest.mark.parametrize("size", [1, 5, 1000])
 @pytest.mark.parametrize(
-    "announcement", ["Content-Length: 6", "content-length:006", "Transfer-Encoding: chunked"]
+    "announcement",
+    [
+        "Content-Length: 6",
+        "content-length:006",
+        "Content-Length : 6",
+        "Content-Length: 0, 6",
+        "Content-Length: x",
+        "Content-Length:",
+        "Transfer-Encoding: chunked",
+    ],
 )
 def test_bytes_after_a_head_with_a_body_are_hidden_until_idle(announcement: str, size: int) -> None:
     head = f"POST /files/a HTTP/1.1\r\nHost: x\r\n{announcement}\r\n\r\n".encode()
