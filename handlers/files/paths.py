@@ -5,26 +5,36 @@
 2. The parts are opened one by one, each relative to its parent, without following symbolic links. No
    path can leave the directory, even if directories are replaced concurrently.
 3. If a single file is shared, its name is the only one.
+4. The shared directory may be replaced. At most once a second, when a request needs it, its path is compared
+   with the open directory, and opened again if they differ.
 
 Errors are raised as ``HTTPError`` with a status.
 """
 
 import errno
 import io
+import logging
 import os
 import stat
-from collections.abc import Generator
+import time
+from collections.abc import Callable, Generator
+from math import inf
 
 from reactor.http11.errors import HTTPError, quote
 
 from .directory import Entry, EntryBatches, entry_of, read_entries
 
+log = logging.getLogger("reactor")
+
 MAX_NAME_LENGTH = 255  # bytes; the limit of nearly every file system
 TEMPORARY_PREFIX = ".reactor-upload-"  # of the names of temporary files
+CHECK_INTERVAL = 1.0  # seconds between two lookups of the path of the shared directory
 
 # O_NONBLOCK: opening a FIFO must not block until it has a writer.
 READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+# The directory itself may be a symbolic link: the operator has chosen it.
+_ROOT = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 
 _MISSING = frozenset(
     {errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG, errno.EISDIR, errno.ENXIO}
@@ -55,29 +65,84 @@ def http_error_from(error: OSError) -> HTTPError:
     raise error
 
 
-def open_root(path: str | os.PathLike[str], hidden: bool = False) -> "SharedRoot":
+def open_root(
+    path: str | os.PathLike[str], hidden: bool = False, clock: Callable[[], float] = time.monotonic
+) -> "SharedRoot":
     """Open the directory or the single file to share; raise OSError."""
     mode = os.stat(path).st_mode
+    path = os.fspath(path)
+    if not os.path.isabs(path):  # not abspath(), which removes "..": after a symbolic link that is wrong
+        path = os.path.join(os.getcwd(), path)
     if stat.S_ISREG(mode):
-        return SingleFile(path)
+        return SingleFile(path, clock)
     if not stat.S_ISDIR(mode):
         raise OSError(errno.EINVAL, "neither a file nor a directory")
-    return SharedRoot(path, hidden)
+    return SharedRoot(path, hidden, clock)
 
 
 class SharedRoot:
-    """The shared directory. Raises OSError if it cannot be opened."""
+    """The shared directory, given by its absolute path. Raises OSError if it cannot be opened.
+
+    ``check`` must be called before it is used, if the clock has reached ``check_at``. ``generation`` is
+    incremented when another directory is opened.
+    """
 
     is_single_file = False
 
-    def __init__(self, path: str | os.PathLike[str], hidden: bool = False) -> None:
+    def __init__(self, path: str, hidden: bool, clock: Callable[[], float]) -> None:
         self.hidden = hidden
-        # The directory itself may be a symbolic link: the operator has chosen it.
-        self.descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        self.generation = 0
+        self._problem = ""  # why the path cannot be opened
+        self._path = path
+        self._clock = clock
+        self.check_at = self._refresh_at = clock() + CHECK_INTERVAL
+        self.descriptor = os.open(path, _ROOT)
 
     def close(self) -> None:
         """Close the directory."""
         os.close(self.descriptor)
+
+    def check(self) -> None:
+        """Look up the path, at most once a second; raise HTTPError(503) if it cannot be opened."""
+        now = self._clock()
+        if now >= self._refresh_at:
+            self.refresh()
+            self._refresh_at = now + CHECK_INTERVAL
+            self.check_at = -inf if self._problem else self._refresh_at
+        if self._problem:
+            raise self.unavailable()
+
+    def refresh(self) -> int | None:
+        """Open the directory that has the path now, unless it is the open one; log a change.
+
+        Return the generation, or None if the path cannot be opened.
+        """
+        problem, generation = self._problem, self.generation
+        try:
+            found, ours = os.stat(self._path), os.fstat(self.descriptor)
+            if (found.st_dev, found.st_ino) != (ours.st_dev, ours.st_ino):
+                descriptor = os.open(self._path, _ROOT)
+                os.close(self.descriptor)
+                self.descriptor = descriptor
+                self.generation += 1
+            self._problem = ""
+        except OSError as error:
+            self._problem = str(error.strerror)
+            if not problem:
+                log.warning("the shared directory %r is unavailable: %s", self._path, error.strerror)
+            return None
+        if problem:
+            log.info("the shared directory %r is available again", self._path)
+        elif self.generation != generation:
+            log.info("the shared directory %r was replaced: sharing the new one", self._path)
+        return self.generation
+
+    def unavailable(self) -> HTTPError:
+        """Return the error for a request while the directory is missing."""
+        reason = self._problem or "it was deleted"
+        return HTTPError(
+            503, f"the shared directory is unavailable: {reason}; try again later", (("Retry-After", "1"),)
+        )
 
     def is_visible(self, part: str) -> bool:
         """Return whether a part of a path is valid and may be shared."""
@@ -130,7 +195,11 @@ class SharedRoot:
 
     def open_directory(self, name: str) -> int:
         """Open a directory ("": the root); return its descriptor. Raise HTTPError or OSError."""
-        return self.open_parts(self.parts(name.removesuffix("/")) if name else [])
+        descriptor = self.open_parts(self.parts(name.removesuffix("/")) if name else [])
+        if os.fstat(descriptor).st_nlink:
+            return descriptor
+        os.close(descriptor)  # a deleted directory can be read: it is empty
+        raise not_found() if name else self.unavailable()
 
     def entries(self, name: str) -> EntryBatches:
         """Return the entries of a directory ("": the root), in batches. Raise HTTPError or OSError."""
@@ -151,20 +220,33 @@ class SharedRoot:
 class SingleFile(SharedRoot):
     """A root with one file, which may be replaced. Raises OSError if it cannot be opened.
 
-    A symbolic link is followed once, here: the target has the name of the link.
+    A symbolic link is followed if it is one at the start: the target has the name of the link.
     """
 
     is_single_file = True
 
-    def __init__(self, path: str | os.PathLike[str]) -> None:
+    def __init__(self, path: str, clock: Callable[[], float]) -> None:
         try:
             self._name = os.fsencode(os.path.basename(path)).decode("utf-8")
         except UnicodeDecodeError:
             raise OSError(errno.EILSEQ, "the file name is not UTF-8") from None
-        target = os.path.realpath(path)
+        self._link = path if os.path.islink(path) else None
+        target = os.path.realpath(path) if self._link else path
         os.close(os.open(target, READ))
         self._target = os.fsencode(os.path.basename(target))
-        super().__init__(os.path.dirname(target))
+        super().__init__(os.path.dirname(target), False, clock)
+
+    def refresh(self) -> int | None:
+        """Open the directory of the file again if it was replaced; follow the symbolic link again."""
+        if self._link is not None:
+            self._path, name = os.path.split(os.path.realpath(self._link))
+            self.generation += os.fsencode(name) != self._target
+            self._target = os.fsencode(name)
+        return super().refresh()
+
+    def unavailable(self) -> HTTPError:
+        """Return the error for a request while the file has no directory: the file does not exist."""
+        return not_found()
 
     def is_visible(self, part: str) -> bool:
         """Return whether this is the name of the file."""

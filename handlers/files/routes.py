@@ -67,7 +67,7 @@ class Files:
 
     def install(self, routes: Router, allow_delete: bool = False) -> None:
         """Add the routes; no upload or delete routes if read-only."""
-        routes.get("/files")(redirect_to_slash)
+        routes.get("/files")(self.redirect)
         routes.get(PATTERN)(self.get)
         if self._read_only:
             return
@@ -92,6 +92,11 @@ class Files:
         except HTTPError as error:
             if error.status != 404 or not self._is_directory(name):
                 raise
+        return redirect_to_slash(request)
+
+    def redirect(self, request: Request) -> Response:
+        """Redirect to the listing of the shared directory, if it is available."""
+        self._store.check()
         return redirect_to_slash(request)
 
     def _page_of(self, request: Request, name: str) -> Response | None:

@@ -14,7 +14,7 @@ import io
 import os
 import stat
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 
 from reactor.http11.errors import HTTPError
 
@@ -37,7 +37,8 @@ class Store:
     """The files of one directory, or a single file. Raises OSError if it cannot be opened.
 
     ``min_free_space`` is the number of bytes that uploads must leave free. ``precompressed`` enables variants
-    of files, but not of a single file. ``wall_clock`` returns seconds since the epoch.
+    of files, but not of a single file. ``wall_clock`` returns seconds since the epoch, ``clock`` seconds that
+    never go backwards.
     """
 
     def __init__(
@@ -50,6 +51,7 @@ class Store:
         media_type: MediaType = binary,
         precompressed: bool = False,
         wall_clock: Callable[[], float] = time.time,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.fsync = fsync
         self.wall_clock = wall_clock
@@ -57,12 +59,12 @@ class Store:
         self._free_space = free_space
         self._media_type = media_type
         self.serves_pages = media_type is not binary  # index.html in place of a listing
-        self._root = open_root(path, hidden)
+        self._clock = clock
+        self.root = self._root = open_root(path, hidden, clock)
         self.is_single_file = self._root.is_single_file
         self.precompressed: PrecompressedFiles | None = None
         if precompressed and not self.is_single_file:
             self.precompressed = PrecompressedFiles(self._root, media_type, wall_clock)
-        self.close_parent = self._root.close_parent
         self._cache = FileCache()
         self._close_callbacks: list[Callable[[], None]] = []
 
@@ -76,10 +78,18 @@ class Store:
         """Register a function that ``close`` calls first (to close unfinished uploads)."""
         self._close_callbacks.append(function)
 
+    def check(self) -> None:
+        """Look up the shared path, at most once a second; raise HTTPError if it cannot be opened."""
+        generation = self._root.generation
+        self._root.check()
+        if self._root.generation != generation:
+            self._cache = FileCache()
+
     # Reading.
 
     def open_directory(self, name: str) -> int:
         """Open a directory ("": the shared one); return its descriptor. Raise HTTPError."""
+        self.check()
         try:
             return self._root.open_directory(name)
         except OSError as error:
@@ -87,6 +97,7 @@ class Store:
 
     def entries(self, name: str) -> EntryBatches:
         """Return the entries of a directory ("": the shared one), in batches. Raise HTTPError."""
+        self.check()
         try:
             return self._root.entries(name)
         except OSError as error:
@@ -94,6 +105,8 @@ class Store:
 
     def find(self, name: str) -> Representation:
         """Return the representation of a regular file, from the cache, or by opening it. Raise HTTPError."""
+        if self._clock() >= self._root.check_at:  # here and in ``create`` to save two calls per request
+            self.check()
         entry = self._cache.get(name)
         parts = self._root.parts(name) if entry is None else entry.parts
         try:
@@ -139,12 +152,16 @@ class Store:
 
         The condition is checked now, and again just before the file is replaced.
         """
+        if self._clock() >= self._root.check_at:
+            self.check()
         try:
             parts = self._root.parts(name)
         except HTTPError:
             raise HTTPError(404, self._root.explain_invalid_name(name)) from None
         try:
             parent = self._root.open_parent(parts)
+            if parent == self._root.descriptor:  # the root can be closed before the upload is
+                parent = os.dup(parent)
         except FileNotFoundError:
             raise HTTPError(
                 409, "the parent directory does not exist (uploads do not create directories)"
@@ -156,16 +173,17 @@ class Store:
             self.check_space(parent, size)
             return Upload(self, parent, create_temporary(parent), parts[-1], size, replaces, condition)
         except OSError as error:
-            self.close_parent(parent)
+            os.close(parent)
             if error.errno == errno.ENAMETOOLONG:
                 raise HTTPError(404, self._root.explain_invalid_name(name)) from None
             raise http_error_from(error) from None
         except BaseException:
-            self.close_parent(parent)
+            os.close(parent)
             raise
 
     def remove(self, name: str, condition: Condition | None = None) -> None:
         """Remove a file. Raise HTTPError: 404 if it does not exist, 409 if it is a directory."""
+        self.check()
         parts = self._root.parts(name)
         try:
             parent = self._root.open_parent(parts)
@@ -186,8 +204,8 @@ class Store:
                 507, f"not enough disk space: less than {self._min_free_space} bytes would be free"
             )
 
-    def remove_leftovers(self) -> int:
-        """Remove the temporary files of killed processes; return their number."""
+    def remove_leftovers(self) -> Generator[int, None, None]:
+        """Remove the temporary files of killed processes in small steps; yield the number removed by each."""
         return remove_leftovers(self._root)
 
     def check_destination(self, parent: int, name: bytes, condition: Condition | None) -> bool:

@@ -2,7 +2,7 @@
 
 1. Replacement is atomic: a download gets either the old content or the new.
 2. A temporary file is locked while it is in use; the kernel releases the lock when the process ends.
-   The temporary files of a killed process are removed at the next start.
+   The temporary files of a killed process are removed after the next start.
 3. Free space is checked while data arrives. Preconditions are checked again before a file is replaced.
 4. If the client sends a digest, it is checked (RFC 9530):
 
@@ -17,6 +17,7 @@ import hashlib
 import itertools
 import logging
 import os
+from collections.abc import Generator
 from hmac import compare_digest
 from typing import Protocol
 
@@ -25,6 +26,7 @@ from reactor.http11.errors import HTTPError
 from reactor.http11.headers import Headers
 from reactor.http11.structured_fields import parse_dictionary
 
+from .directory import BATCH
 from .paths import READ, TEMPORARY_PREFIX, SharedRoot, http_error_from
 
 log = logging.getLogger("reactor")
@@ -50,6 +52,7 @@ class UploadStore(Protocol):
     """The methods of the store that an upload calls."""
 
     fsync: bool
+    root: SharedRoot
 
     def check_destination(self, parent: int, name: bytes, condition: Condition | None) -> bool:
         """Return whether a file with this name exists; raise HTTPError or OSError if it cannot be stored."""
@@ -57,12 +60,9 @@ class UploadStore(Protocol):
     def check_space(self, descriptor: int, size: int) -> None:
         """Raise HTTPError(507) if writing ``size`` more bytes would leave too little free space."""
 
-    def close_parent(self, descriptor: int) -> None:
-        """Close a parent directory, unless it is the root."""
-
 
 class Upload:
-    """An upload in progress: a sink that writes to a temporary file.
+    """An upload in progress: a sink that writes to a temporary file in the open directory ``parent``.
 
     ``replaces`` is true if a file with this name existed when the upload began. The ``condition``, if any, is
     checked again before that file is replaced.
@@ -72,6 +72,7 @@ class Upload:
         "_checked_bytes_left",
         "_condition",
         "_descriptor",
+        "_generation",
         "_name",
         "_parent",
         "_size",
@@ -91,6 +92,7 @@ class Upload:
         condition: Condition | None = None,
     ) -> None:
         self._store = store
+        self._generation = store.root.generation
         self._checked_bytes_left = min(size, CHECKED_AT_START)
         self._parent = parent
         self._descriptor = temporary[0]
@@ -133,6 +135,8 @@ class Upload:
         ``touch``: set the modification time to now, since the last data may have arrived long ago.
         """
         assert self._temporary is not None, "upload already committed"
+        if self._store.root.refresh() != self._generation:
+            raise HTTPError(409, "the shared directory was replaced or removed during the upload")
         try:
             if self._condition is not None:
                 self._store.check_destination(self._parent, self._name, self._condition)
@@ -162,7 +166,7 @@ class Upload:
             try:
                 os.close(self._descriptor)
             finally:
-                self._store.close_parent(self._parent)
+                os.close(self._parent)
 
 
 class CheckedUpload:
@@ -239,40 +243,43 @@ def create_temporary(parent: int) -> tuple[int, str]:
         os.close(descriptor)
 
 
-def remove_leftovers(root: SharedRoot) -> int:
-    """Remove the temporary files of killed processes from a directory tree; return their number."""
-    removed = 0
+def remove_leftovers(root: SharedRoot) -> Generator[int, None, None]:
+    """Remove the temporary files of killed processes from a directory tree, in small steps.
+
+    Each step searches at most ``BATCH`` entries of a directory, and yields how many files it has removed.
+    """
     pending: list[list[bytes]] = [[]]
+    unsearched: list[tuple[str, str]] = []
     while pending:
         parts = pending.pop()
         try:
             directory = root.open_parts(parts)
+            try:
+                with os.scandir(directory) as entries:
+                    while batch := list(itertools.islice(entries, BATCH)):
+                        names = [each.name for each in batch if each.is_dir(follow_symlinks=False)]
+                        pending += [[*parts, os.fsencode(name)] for name in names]
+                        files = {each.name for each in batch}.difference(names)
+                        yield sum(_remove_unlocked(name, directory) for name in files)
+            finally:
+                os.close(directory)
+        except (FileNotFoundError, NotADirectoryError):
+            pass  # removed in the meantime
         except OSError as error:
-            log.warning(
-                "cannot search %r for leftover temporary files: %s", b"/".join(parts).decode(), error.strerror
-            )
-            continue
-        try:
-            names, directories = _scan(directory)
-            removed += sum(_remove_unlocked(name, directory) for name in names)
-        finally:
-            os.close(directory)
-        pending += [[*parts, name] for name in directories]
-    return removed
-
-
-def _scan(directory: int) -> tuple[list[str], list[bytes]]:
-    """Return the names of the temporary files and the names of the subdirectories in a directory."""
-    with os.scandir(directory) as iterator:
-        entries = [(each.name, each.is_dir(follow_symlinks=False)) for each in iterator]
-    leftovers = [
-        name for name, is_directory in entries if name.startswith(TEMPORARY_PREFIX) and not is_directory
-    ]
-    return leftovers, [os.fsencode(name) for name, is_directory in entries if is_directory]
+            unsearched.append((os.fsdecode(b"/".join(parts)) or ".", str(error.strerror)))
+        yield 0
+    if unsearched:
+        log.warning(
+            "cannot search %d of the directories for unfinished uploads, the first is %r: %s",
+            len(unsearched),
+            *unsearched[0],
+        )
 
 
 def _remove_unlocked(name: str, directory: int) -> bool:
-    """Remove a temporary file unless a running process has locked it; return whether it was removed."""
+    """Remove a file if it is temporary and no running process has locked it; return whether it was."""
+    if not name.startswith(TEMPORARY_PREFIX):
+        return False
     try:
         descriptor = os.open(name, READ, dir_fd=directory)
     except OSError:
@@ -282,7 +289,7 @@ def _remove_unlocked(name: str, directory: int) -> bool:
         os.unlink(name, dir_fd=directory)
     except OSError as error:
         if not isinstance(error, BlockingIOError):
-            log.warning("cannot remove leftover temporary file %s: %s", name, error.strerror)
+            log.warning("cannot remove the unfinished upload %r: %s", name, error.strerror)
         return False
     finally:
         os.close(descriptor)

@@ -15,6 +15,7 @@ from types import FrameType
 
 from reactor import handlers
 from reactor.cli import access_options, observe_options
+from reactor.cli.cleanup import Cleanup
 from reactor.cli.options import check_combinations, make_parser, parse_options
 from reactor.cli.start_lines import start_lines, urls_of
 from reactor.handlers.files.media_types import TYPES
@@ -143,6 +144,10 @@ def _serve(
             messages.write(line)
         on_ready()
         access_options.after_start(options, urls[0], server.local)
+        if store is not None and not options.read_only:
+            cleanup = Cleanup(server.reactor, store.remove_leftovers())
+            store.on_close(cleanup.close)
+            server.call_soon(server.reactor.soon, cleanup)  # also wakes a loop that the inspector runs
 
     store, shared = None, ""
     if sys.stdout is None and not options.no_access_log:
@@ -158,7 +163,7 @@ def _serve(
             notes = (
                 access_options.describe_access(options),
                 "" if ENGINE_NAME == "zlib" else f"gzip by {ENGINE_NAME}",
-                "" if instrumentation is None else instrumentation.description,
+                observe_options.describe(instrumentation),
             )
             serve(
                 handlers.build(
@@ -187,7 +192,7 @@ def _serve(
 
 def _open_store(options: argparse.Namespace, settings: Settings) -> Store:
     try:
-        store = Store(
+        return Store(
             options.directory,
             options.hidden,
             options.fsync,
@@ -195,10 +200,6 @@ def _open_store(options: argparse.Namespace, settings: Settings) -> Store:
             media_type=TYPES[options.types],
             precompressed=options.precompressed,
         )
-        removed = 0 if options.read_only or store.is_single_file else store.remove_leftovers()
     except (OSError, ValueError) as error:  # open() raises ValueError for a NUL in the path
         reason = getattr(error, "strerror", None) or error
         raise StartError(f"cannot share {options.directory!r}: {reason}") from None
-    if removed:
-        log.info("removed %d unfinished upload%s", removed, "s" if removed > 1 else "")
-    return store

@@ -105,6 +105,12 @@ def instrument(options: argparse.Namespace, settings: Settings) -> Iterator[Inst
         yield instrumentation
 
 
+def describe(instrumentation: Instrumentation | None) -> str:
+    """Return the note for the start line on where the server can be observed, or ""."""
+    inspector_address = "" if instrumentation is None else instrumentation.description
+    return inspector_address and f"--auth does not cover the {inspector_address}"
+
+
 def _instrumentation(
     inspect: Address | None, subscribers: list[EventCallback], settings: Settings, names: Sequence[str]
 ) -> Instrumentation | None:

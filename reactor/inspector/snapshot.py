@@ -194,8 +194,9 @@ class Snapshot(Subscriber):
     def on_refused(
         self, kind: EventKind, when: float, connection: InstrumentedConnection, status: int, reason: str
     ) -> None:
-        """Count the refused request."""
+        """Count the refused request, whose body may still arrive."""
         self.totals["refused"] += 1
+        self._record(connection).redactor.hide()
 
     def on_sent(self, kind: EventKind, when: float, connection: InstrumentedConnection, count: int) -> None:
         """Record the number of bytes sent, with the head of the response."""

@@ -156,7 +156,7 @@ class Trace(Subscriber):
         self._pending_size += MAX_EVENT_SIZE * len(events)
         if self._file.size + self._pending_size + MAX_END_SIZE * (len(self._tracks) + 1) > self._limit:
             log.warning(
-                "trace %s: size limit reached (--trace-limit %d), tracing stopped", self._path, self._limit
+                "trace %r: size limit reached (--trace-limit %d), tracing stopped", self._path, self._limit
             )
             self._end("full")
             return
@@ -335,7 +335,7 @@ class Trace(Subscriber):
         try:
             self._file.write(lines.encode("utf-8"))
         except OSError as error:
-            log.error("trace %s: write failed, tracing stopped: %s", self._path, error.strerror)
+            log.error("trace %r: write failed, tracing stopped: %s", self._path, error.strerror)
             self._close_file()
 
     def _end(self, reason: str) -> None:

@@ -97,7 +97,7 @@ def test_a_click_shows_a_connection_without_secrets(page: Browser, server: Micro
     press(page, '.chip[data-number="1"]')
     page.wait(lambda: "/user-agent" in page.one("#connection").text)
     text = page.one("#connection").text
-    assert "Authorization[hidden]" in text
+    assert "Authorization: [hidden]" in text
     assert "c2VjcmV0" not in page.driver.page_source
 
 

@@ -11,7 +11,7 @@ from functools import lru_cache
 from typing import NoReturn
 
 from reactor.server.connection import STOP_GRACE
-from tests.simulation.disk import DISK_ERRORS, DISK_FAILURE, Disk
+from tests.simulation.disk import DISK_ERRORS, DISK_FAILURE, REPLACED, Disk
 from tests.simulation.scripts import Exchange
 from tests.simulation.site import TOO_MANY_BYTES, Site
 from tests.simulation.tcp import TcpConnection
@@ -140,6 +140,8 @@ class AnswerChecker:
         allowed_failures = self._world.allowed_failures.get(self._name, ())
         # A file that could not be stored cannot be downloaded, either.
         statuses = (*DISK_ERRORS, 404) if exchange.data.lstrip().startswith(b"GET /files/") else DISK_ERRORS
+        if exchange.stored is not None and self._disk.replaced:
+            statuses = (*statuses, REPLACED)
         of_disk = exchange.on_disk and DISK_FAILURE in allowed_failures and answer.status in statuses
         late = not DELAYING_REASONS.isdisjoint(allowed_failures) or (
             self.jumped and self._behaviour == "truncating"

@@ -3,12 +3,14 @@
 The store is given an ``os`` of its own, in which ``open``, ``dup``, ``write``, ``rename``, ``fsync``
 and ``unlink`` fail now and then, and a write may take fewer bytes than it was given. The
 content of a file is checked at the moment of its rename: it must be one of the complete contents
-that clients have sent for that name.
+that clients have sent for that name, in the directory that is shared now. In some seeds the directory
+is replaced by a copy, and is missing for a while.
 """
 
 import errno
 import fcntl
 import os
+import shutil
 import stat
 import zlib
 from pathlib import Path
@@ -29,15 +31,18 @@ FAULTS = {
 }
 COMMITTING = ("rename", "fsync")
 DISK_ERRORS = (500, 503, 507)
+REPLACED = 409  # the status of an upload into a directory that was replaced
 DISK_FAILURE = "a file could not be read or written"
 
 
 class Disk:
     """One directory: the contents that its files may have, and those that they have."""
 
-    def __init__(self, world: World, path: Path) -> None:
+    def __init__(self, world: World, parent: Path) -> None:
         self.world = world
-        self.path = path
+        self.path = parent / "shared"
+        self.path.mkdir()
+        self.replaced: list[Path] = []  # the former directories
         self.offered: dict[str, list[bytes]] = {}  # whole contents, by name
         self.current: dict[str, bytes] = {}  # the content of each file, by name
         self.stored: dict[str, list[bytes]] = {}  # every content that the file has had, in order
@@ -50,6 +55,16 @@ class Disk:
         self.offered[name] = [content]
         self.current[name] = content
         self.stored[name] = [content]
+
+    def remove(self) -> None:
+        """Rename the directory."""
+        self.world.log("the directory is replaced")
+        self.replaced.append(self.path.with_name(f"replaced{len(self.replaced)}"))
+        self.path.rename(self.replaced[-1])
+
+    def restore(self) -> None:
+        """Put a copy of the removed directory in its place, without the temporary files."""
+        shutil.copytree(self.replaced[-1], self.path, ignore=shutil.ignore_patterns(f"{TEMPORARY_PREFIX}*"))
 
     def offer(self, name: str, content: bytes) -> None:
         """Note what a client is going to upload."""
@@ -67,8 +82,10 @@ class Disk:
         self.world.allow_failure(self.world.current, DISK_FAILURE)
         return True
 
-    def note_rename(self, name: str) -> None:
+    def note_rename(self, name: str, parent: int) -> None:
         """Check the new content of a file."""
+        if not self.path.exists() or not os.path.samestat(os.fstat(parent), self.path.stat()):
+            self.world.fail(f"{name} is stored in a directory that is no longer shared")
         content = (self.path / name).read_bytes()
         if content not in self.offered.get(name, []):
             self.world.fail(f"{len(content)} bytes are stored as {name}, which no client has sent")
@@ -80,10 +97,11 @@ class Disk:
     def check(self) -> None:
         """Check that each file is whole, and that nothing else is there."""
         found = {path.name: path.read_bytes() for path in sorted(self.path.iterdir())}
-        leftovers = {name for name in found if name.startswith(TEMPORARY_PREFIX)}
+        former = (path.name for each in self.replaced for path in each.iterdir())
+        leftovers = {name for name in (*found, *former) if name.startswith(TEMPORARY_PREFIX)}
         if leftovers != self.undeletable:
             self.world.fail(f"{len(leftovers)} temporary files are left")
-        for name in leftovers:
+        for name in leftovers & found.keys():
             del found[name]
         if found != self.current:
             wrong = sorted(name for name in found if found[name] != self.current.get(name))
@@ -105,7 +123,7 @@ class FaultyOs:
     def __getattr__(self, name: str) -> Any:
         return getattr(os, name)
 
-    def stat(self, path: bytes, *, dir_fd: int, follow_symlinks: bool) -> "Status":
+    def stat(self, path: bytes | str, *, dir_fd: int | None = None, follow_symlinks: bool = True) -> "Status":
         descriptor = os.open(path, os.O_RDONLY, dir_fd=dir_fd)
         try:
             return Status(descriptor)
@@ -137,7 +155,7 @@ class FaultyOs:
     def rename(self, source: Any, target: bytes, *, src_dir_fd: int, dst_dir_fd: int) -> None:
         self._may_fail("rename")
         os.rename(source, target, src_dir_fd=src_dir_fd, dst_dir_fd=dst_dir_fd)
-        self._disk.note_rename(os.fsdecode(target))
+        self._disk.note_rename(os.fsdecode(target), dst_dir_fd)
 
     def fsync(self, descriptor: int) -> None:
         self._may_fail("fsync")  # and there is no need to wait for a disk that is memory
@@ -166,4 +184,6 @@ class Status:
         readable = fcntl.fcntl(descriptor, fcntl.F_GETFL) & os.O_ACCMODE == os.O_RDONLY
         regular = stat.S_ISREG(real.st_mode)
         self.st_ino = zlib.crc32(os.pread(descriptor, real.st_size, 0)) if readable and regular else 0
+        if stat.S_ISDIR(real.st_mode):  # it is only compared with that of another directory
+            self.st_ino = real.st_ino
         self.st_mtime_ns = self.st_ctime_ns = 2_000_000_000

@@ -86,6 +86,7 @@ def run(world: World, disk: Disk, clients: list[Client]) -> None:
     world.on_jump = suspend
     for when in stops(random):
         world.after(when, stop)
+    plan_replacement(world, disk, clients)
     try:
         with ExitStack() as patches:
             for module in ("metadata", "paths", "precompressed", "store", "upload"):
@@ -103,6 +104,21 @@ def run(world: World, disk: Disk, clients: list[Client]) -> None:
     finally:
         site.close()
     disk.check_descriptors()
+
+
+def plan_replacement(world: World, disk: Disk, clients: list[Client]) -> None:
+    """Plan that the shared directory is replaced, in some seeds, and that it is missing for a while."""
+    random = Random(world.seed)
+
+    def remove() -> None:
+        for client in clients:
+            world.allow_failure(client.name, DISK_FAILURE)
+        disk.remove()
+
+    if random.random() < 0.15:
+        when = random.random() * random.choice((0.01, 1.0, 10.0))
+        world.after(when, remove)
+        world.after(when + random.choice((0.0, 0.01, 3.0)), disk.restore)
 
 
 def stops(random: Random) -> list[float]:

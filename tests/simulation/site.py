@@ -151,6 +151,7 @@ class Site:
             min_free_space=1,
             free_space=disk.free_space,
             wall_clock=world.wall_clock,
+            clock=world.clock,
         )
         log = AccessLog(self.log_lines, "json", world.clock, world.wall_clock)
         self.ticker = Ticker(self)

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from reactor.event_handler import DEADLINE, SOON
+from reactor.handlers.files.paths import SharedRoot
 from reactor.handlers.files.upload import Upload
 from reactor.http11.serializer import ChunkSource
 from reactor.loop import Reactor
@@ -83,6 +84,7 @@ def test_every_fault_and_client_occurs_in_some_seed() -> None:
         "broke the connection",
         "write fails",
         "rename fails",
+        "the directory is replaced",
         "it was closed at the connection limit",
         "WAITING",
         "CONTINUING",
@@ -170,6 +172,11 @@ def rename_early(patch: pytest.MonkeyPatch) -> None:
 
     patch.setattr(Upload, "write", early)
     patch.setattr(Upload, "commit", late)
+
+
+def upload_into_a_replaced_directory(patch: pytest.MonkeyPatch) -> None:
+    """Commit uploads without a lookup of the shared directory's path."""
+    patch.setattr(SharedRoot, "refresh", lambda self: self.generation)
 
 
 def do_not_forget(patch: pytest.MonkeyPatch) -> None:
@@ -283,11 +290,12 @@ PLANTS: dict[Plant, int] = {
     answer_one_request_after_a_stop: 123,
     never_finish: 174,
     judge_deadlines_without_a_second_look: 43,
-    begin_deadlines_before_a_pause: 899,
+    begin_deadlines_before_a_pause: 389,
     keep_waiting_for_write: 1,
     extend_the_head_deadline: 2,
     repeat_after_a_short_send: 1,
     rename_early: 2,
+    upload_into_a_replaced_directory: 1,
     do_not_forget: 1,
     dispatch_stale_events: 126,
     do_not_pause: 3,

@@ -98,7 +98,7 @@ def test_a_trace_ends_at_its_limit_and_the_server_goes_on(tmp_path: Path) -> Non
         server.kill()
         assert server.stderr.rest() == []
     reason = "size limit reached (--trace-limit 65536), tracing stopped"
-    assert line == f"reactor: warning: trace {tmp_path / 'trace'}: {reason}"
+    assert line == f"reactor: warning: trace {str(tmp_path / 'trace')!r}: {reason}"
     assert 32 << 10 < (tmp_path / "trace").stat().st_size <= 64 << 10
     assert check(tmp_path)[-1]["args"] == {"reason": "full"}
 
@@ -113,9 +113,8 @@ def test_a_disk_without_room_ends_the_trace_and_not_the_server(tmp_path: Path) -
         line = server.stderr.next()
         server.kill()
         assert server.stderr.rest() == []
-    assert (
-        line == f"reactor: error: trace {tmp_path / 'trace'}: write failed, tracing stopped: File too large"
-    )
+    path = str(tmp_path / "trace")
+    assert line == f"reactor: error: trace {path!r}: write failed, tracing stopped: File too large"
     assert answers(check(tmp_path, closed=False))
 
 
@@ -125,7 +124,7 @@ def test_a_full_disk_from_the_beginning(tmp_path: Path) -> None:
         assert server.get("/").status == 200
         server.kill()
         assert server.stderr.rest() == [
-            "reactor: error: trace /dev/full: write failed, tracing stopped: No space left on device"
+            "reactor: error: trace '/dev/full': write failed, tracing stopped: No space left on device"
         ]
 
 

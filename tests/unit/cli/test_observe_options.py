@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from reactor.observe.events import EventKind
+from reactor.observe.trace import Trace
 from tests.support.command import CommandServer, run_main
 from tests.support.trace_checker import answers, events_of, faults
 
@@ -27,3 +29,23 @@ def test_a_trace_that_cannot_be_written_is_exit_code_3(tmp_path: Path, name: str
     assert done.returncode == 3
     assert done.stderr.startswith("reactor: cannot write the trace file ")
     assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("options", [(), ("--auth", "user:password")])
+def test_the_start_line_says_that_the_inspector_needs_no_password(options: tuple[str, ...]) -> None:
+    with CommandServer("--inspect", "0", *options) as server:
+        note = "--auth does not cover the inspector on http://127.0.0.1:"
+        assert note in server.start_line
+        assert server.start_line.startswith(f"reactor: serving on {server.url}/ (")
+
+
+def test_a_trace_file_whose_name_controls_the_terminal_is_escaped_in_messages(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "a\x1b[31m\nreactor: b"
+    trace = Trace(str(path), 1)
+    trace([(EventKind.TURN_ENDED, 1.0, 1, 0.5)])
+    trace.close()
+    (record,) = caplog.records
+    assert record.getMessage().isprintable()
+    assert repr(str(path)) in record.getMessage()

@@ -257,6 +257,16 @@ def test_the_start_line_escapes_a_path_that_controls_the_terminal(tmp_path: Path
         assert server.start_line.isprintable()
 
 
+def test_a_directory_whose_name_is_not_utf_8_is_shared(tmp_path: Path) -> None:
+    path = os.fsdecode(os.fsencode(tmp_path) + b"/\xff\xfe")
+    os.makedirs(os.path.join(path, os.fsdecode(b"\xff")))
+    Path(path, "file").write_bytes(b"content")
+    with CommandServer(path) as server:
+        assert rf"{tmp_path}/\udcff\udcfe on http://" in server.start_line
+        assert server.get("/files/file").content == b"content"
+        assert server.get("/files/", "User-Agent: curl", "Accept: text/plain").content == b"file\n"
+
+
 @pytest.mark.parametrize("source", ["argument", "-d", "environment", "configuration file"])
 def test_a_single_file_is_shared_instead_of_a_directory(tmp_path: Path, source: str) -> None:
     file, config = tmp_path / "a file", tmp_path / "reactor.toml"

@@ -236,7 +236,7 @@ def test_a_full_disk_is_logged_once_and_ends_the_trace(
     assert len(server.log.getvalue().splitlines()) == 3
     records = [record for record in caplog.records if "trace" in record.message]
     assert [(record.levelno, record.message) for record in records] == [
-        (logging.ERROR, "trace /dev/full: write failed, tracing stopped: No space left on device")
+        (logging.ERROR, "trace '/dev/full': write failed, tracing stopped: No space left on device")
     ]
 
 

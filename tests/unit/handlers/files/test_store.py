@@ -4,6 +4,7 @@ import errno
 import os
 import socket
 from collections.abc import Callable
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 
@@ -223,12 +224,15 @@ def test_the_shared_directory_itself_may_be_a_link(shared: Shared, tmp_path: Pat
     store.close()
 
 
-def test_the_shared_directory_may_be_renamed(shared: Shared, store: Store, tmp_path: Path) -> None:
-    shared.path.rename(tmp_path / "renamed")
-    shared.outside.rename(shared.path)
-    assert read(store, "file") == b"inside"
-    upload(store, "new", b"x")
-    assert (tmp_path / "renamed" / "new").read_bytes() == b"x"
+def test_a_renamed_directory_is_read_until_its_path_is_looked_up_again(
+    shared: Shared, tmp_path: Path
+) -> None:
+    with closing(Store(shared.path, clock=lambda: 0.0)) as store:
+        shared.path.rename(tmp_path / "renamed")
+        shared.outside.rename(shared.path)
+        assert read(store, "file") == b"inside"
+        assert refused_status(lambda: upload(store, "new", b"x")) == 409
+    assert not (tmp_path / "renamed" / "new").exists()
 
 
 # File system errors.

@@ -1,8 +1,10 @@
-"""Temporary files of killed processes are removed at start, and no other files."""
+"""Temporary files of killed processes are removed after the start, and no other files."""
 
+import errno
 import fcntl
 import os
 import resource
+import shutil
 import sys
 from collections.abc import Iterator
 from contextlib import closing
@@ -27,8 +29,8 @@ def test_leftovers_are_removed_in_every_directory_and_counted(shared: Shared, st
     for directory in (shared.path, shared.path / "below", deep):
         leave(directory)
     with no_descriptor_leaks():
-        assert store.remove_leftovers() == 3
-        assert store.remove_leftovers() == 0
+        assert sum(store.remove_leftovers()) == 3
+        assert sum(store.remove_leftovers()) == 0
     shared.assert_untouched()
 
 
@@ -36,7 +38,7 @@ def test_files_outside_are_not_removed(shared: Shared, store: Store) -> None:
     outside = leave(shared.outside)
     (shared.path / "link").symlink_to(shared.outside)
     (shared.path / f"{TEMPORARY_PREFIX}link").symlink_to(outside)
-    assert store.remove_leftovers() == 0
+    assert sum(store.remove_leftovers()) == 0
     assert outside.read_bytes() == b"part"
 
 
@@ -44,7 +46,7 @@ def test_an_upload_in_progress_is_not_removed_by_another_store(shared: Shared, s
     with closing(store.create("new", 3)) as sink:
         sink.write(b"ab")
         with closing(Store(shared.path)) as other:
-            assert other.remove_leftovers() == 0
+            assert sum(other.remove_leftovers()) == 0
         sink.write(b"c")
         sink.commit()
     assert read(store, "new") == b"abc"
@@ -59,7 +61,7 @@ def test_an_upload_survives_another_start_before_its_lock(
     def start_another_first(descriptor: int, operation: int) -> None:
         monkeypatch.setattr(fcntl, "flock", flock)
         with closing(Store(shared.path)) as other:
-            removed.append(other.remove_leftovers())
+            removed.append(sum(other.remove_leftovers()))
         flock(descriptor, operation)
 
     monkeypatch.setattr(fcntl, "flock", start_another_first)
@@ -74,8 +76,8 @@ def test_a_committed_file_is_not_a_leftover(shared: Shared, store: Store) -> Non
     with closing(store.create("new", 3)) as sink:
         sink.write(b"abc")
         sink.commit()
-        assert store.remove_leftovers() == 0
-    assert store.remove_leftovers() == 0
+        assert sum(store.remove_leftovers()) == 0
+    assert sum(store.remove_leftovers()) == 0
     assert read(store, "new") == b"abc"
 
 
@@ -83,7 +85,7 @@ def test_a_directory_named_like_a_leftover_is_kept(shared: Shared, store: Store)
     directory = shared.path / f"{TEMPORARY_PREFIX}1-1"
     directory.mkdir()
     leave(directory)
-    assert store.remove_leftovers() == 1
+    assert sum(store.remove_leftovers()) == 1
     assert directory.is_dir()
 
 
@@ -127,7 +129,53 @@ def test_leftovers_are_found_at_any_depth(shared: Shared, store: Store, little_d
     os.close(os.open(f"{TEMPORARY_PREFIX}1-1", os.O_CREAT | os.O_WRONLY, dir_fd=directory))
     os.close(directory)
     try:
-        assert store.remove_leftovers() == 1
-        assert store.remove_leftovers() == 0
+        assert sum(store.remove_leftovers()) == 1
+        assert sum(store.remove_leftovers()) == 0
     finally:  # too deep for the cleanup of tmp_path
         remove_chain(shared.path)
+
+
+def test_directories_removed_during_the_search_are_not_reported(
+    shared: Shared, store: Store, caplog: pytest.LogCaptureFixture
+) -> None:
+    (shared.path / "other").mkdir()
+    leave(shared.path / "other")
+    steps = store.remove_leftovers()
+    next(steps)
+    shutil.rmtree(shared.path / "below")
+    shutil.rmtree(shared.path / "other")
+    (shared.path / "other").touch()
+    assert sum(steps) == 0
+    assert caplog.records == []
+
+
+def test_directories_that_cannot_be_searched_are_reported_once(
+    shared: Shared, store: Store, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scandir = os.scandir
+
+    def fail(directory: int) -> Iterator[os.DirEntry[str]]:
+        if directory_name(directory) in ("below", "other"):
+            raise OSError(errno.EIO, "Input/output error")
+        return scandir(directory)
+
+    for name in ("other", "searched"):
+        (shared.path / name).mkdir()
+        leave(shared.path / name)
+    monkeypatch.setattr(os, "scandir", fail)
+    with no_descriptor_leaks():
+        assert sum(store.remove_leftovers()) == 1
+    (record,) = caplog.records
+    assert "cannot search 2 of the directories for unfinished uploads" in record.getMessage()
+    assert (shared.path / "other" / f"{TEMPORARY_PREFIX}1-1").exists()
+
+
+def directory_name(descriptor: int) -> str:
+    return os.path.basename(os.readlink(f"/proc/self/fd/{descriptor}"))
+
+
+def test_a_search_that_is_ended_early_leaves_nothing_open(shared: Shared, store: Store) -> None:
+    with no_descriptor_leaks():
+        steps = store.remove_leftovers()
+        next(steps)
+        steps.close()
