@@ -1,6 +1,7 @@
 """Uploads: write to a temporary file in the destination directory, and rename it when complete.
 
-1. Replacement is atomic: a download gets either the old content or the new.
+1. Replacement is atomic: a download gets either the old content or the new. A file of a form gets its name by
+   ``link``, which never replaces a file.
 2. A temporary file is locked while it is in use; the kernel releases the lock when the process ends.
    The temporary files of a killed process are removed at the next start.
 3. Free space is checked while data arrives. Preconditions are checked again before a file is replaced.
@@ -14,6 +15,7 @@
 
 import base64
 import binascii
+import errno
 import fcntl
 import hashlib
 import itertools
@@ -41,6 +43,9 @@ ALGORITHMS = {"sha-256": hashlib.sha256, "sha-512": hashlib.sha512}
 # sf-binary = ":" *( ALPHA / DIGIT / "+" / "/" / "=" ) ":"                         RFC 8941, 3.3.5
 # Parameters after it are ignored.
 _match_binary = re.compile(r":([A-Za-z0-9+/=]*):[ ]*(?:;.*)?", re.ASCII).fullmatch
+
+# Errors of link() on file systems that have no hard links, or where the system forbids them.
+_WITHOUT_LINKS = frozenset({errno.EPERM, errno.EACCES, errno.ENOSYS, errno.EOPNOTSUPP})
 
 _serial = itertools.count(1)
 
@@ -150,12 +155,58 @@ class Upload:
             self._temporary = None
             if self._store.fsync:
                 os.fsync(self._parent)
-        except IsADirectoryError:
-            raise HTTPError(409, "a directory with this name exists") from None
-        except FileNotFoundError:
-            raise HTTPError(409, "the temporary file was deleted during the upload") from None
         except OSError as error:
-            raise http_error_from(error) from None
+            raise commit_error_from(error) from None
+
+    # Storing under a new name, in these steps; each raises OSError.
+
+    def prepare(self) -> None:
+        """Set the modification time to now, and write the file to the disk if fsync is enabled."""
+        os.utime(self._descriptor)
+        if self._store.fsync:
+            os.fsync(self._descriptor)
+
+    def link(self, name: bytes) -> None:
+        """Store the file under a name; raise FileExistsError if it exists.
+
+        The temporary name remains until ``close``.
+        """
+        assert self._temporary is not None, "upload already committed"
+        parent = self._parent
+        try:
+            os.link(self._temporary, name, src_dir_fd=parent, dst_dir_fd=parent, follow_symlinks=False)
+        except OSError as error:
+            if error.errno not in _WITHOUT_LINKS:
+                raise
+            self._reserve_and_rename(self._temporary, name)
+        self._name = name
+
+    def _reserve_and_rename(self, temporary: str, name: bytes) -> None:
+        """Do what ``link`` does on a file system without hard links (FAT, some network file systems).
+
+        An empty file reserves the name until the rename replaces it; another process can see it.
+        """
+        os.close(os.open(name, _CREATE, 0o666, dir_fd=self._parent))
+        try:
+            os.rename(temporary, name, src_dir_fd=self._parent, dst_dir_fd=self._parent)
+        except OSError:
+            os.unlink(name, dir_fd=self._parent)
+            raise
+        self._temporary = None
+
+    def sync_directory(self) -> None:
+        """Write the new names in the directory to the disk if fsync is enabled."""
+        if self._store.fsync:
+            os.fsync(self._parent)
+
+    def unlink(self) -> None:
+        """Undo ``link``, unless the name belongs to another file by now; log a failure."""
+        try:
+            current = os.stat(self._name, dir_fd=self._parent, follow_symlinks=False)
+            if os.path.samestat(current, os.fstat(self._descriptor)):
+                os.unlink(self._name, dir_fd=self._parent)
+        except OSError as error:
+            log.warning("cannot remove %r, a file of a failed form: %s", self._name.decode(), error.strerror)
 
     def close(self) -> None:
         """Close the file; remove it unless it was committed."""
@@ -230,6 +281,15 @@ def _read_binary(text: str, size: int) -> bytes:
     if len(digest) != size:
         raise HTTPError(400, "malformed Repr-Digest (expected sha-256=:BASE64: or sha-512=:BASE64:)")
     return digest
+
+
+def commit_error_from(error: OSError) -> HTTPError:
+    """Return the HTTPError for a failure to store a complete upload; raise any unexpected error again."""
+    if isinstance(error, IsADirectoryError):
+        return HTTPError(409, "a directory with this name exists")
+    if isinstance(error, FileNotFoundError):
+        return HTTPError(409, "the temporary file was deleted during the upload")
+    return http_error_from(error)
 
 
 def create_temporary(parent: int) -> tuple[int, str]:
