@@ -204,6 +204,7 @@ class FormReader:
         self._delimiter = b"\r\n--" + boundary
         self._buffer = bytearray(b"\r\n")
         self._searched = 0  # bytes of a head already searched for its end
+        self._line_end = 0  # bytes before the content: a CRLF that ends the head, and may begin a delimiter
         self._parts = 0
         self.state = FormState.PREAMBLE
 
@@ -242,14 +243,17 @@ class FormReader:
         buffer = self._buffer
         end = buffer.find(self._delimiter)
         if end >= 0:
-            content = bytes(memoryview(buffer)[:end])
+            content = bytes(memoryview(buffer)[self._line_end : end])
             del buffer[: end + len(self._delimiter)]
             self.state = FormState.BOUNDARY
             return content
-        end = max(0, len(buffer) - len(self._delimiter) + 1)
-        start = buffer.find(b"\r", end)  # a delimiter has one CR, its first byte
-        content = bytes(memoryview(buffer)[: start if start >= 0 else len(buffer)])
-        del buffer[: len(content)]
+        end = buffer.find(b"\r", max(0, len(buffer) - len(self._delimiter) + 1))  # a delimiter has one CR
+        if end < 0:
+            end = len(buffer)
+        content = bytes(memoryview(buffer)[self._line_end : end])
+        del buffer[:end]
+        if end:
+            self._line_end = 0
         return content
 
     def _read_boundary_end(self) -> None:
@@ -280,8 +284,9 @@ class FormReader:
             self._searched = max(0, len(buffer) - 3)
             return None
         lines = bytes(buffer[2:end]).split(b"\r\n")
-        del buffer[: end + 4]
+        del buffer[: end + 2]
         self._searched = 0
+        self._line_end = 2
         self.state = FormState.CONTENT
         return _read_part(lines)
 

@@ -69,7 +69,7 @@ CONTENTS = {
     "carriage returns": b"\r\r\r",
     "a beginning of a boundary": b"\r\n--",
     "most of a boundary": b"abc\r\n-\r\n--\r\n--y\r\n",
-    "a boundary without its line": b"--x--x--\n--x",
+    "a boundary without its line": b"-x--x--\n--x",
     "every octet": bytes(range(256)),
 }
 
@@ -105,6 +105,12 @@ def test_valid_boundaries_are_accepted(boundary: bytes) -> None:
 )
 def test_optional_parts_of_the_grammar_are_accepted(data: bytes) -> None:
     assert every_way(data) == [(FILE, b"c")]
+
+
+def test_empty_content_needs_no_line_end_of_its_own() -> None:
+    assert every_way(b"--x\r\n" + head() + b"--x\r\n" + head() + b"c\r\n--x--") == [(FILE, b""), (FILE, b"c")]
+    assert every_way(b"--x\r\n" + head() + b"--x--\r\n") == [(FILE, b"")]
+    assert every_way(b"--x\r\n" + head() + b"--y\r\n--x--\r\n") == [(FILE, b"--y")]
 
 
 def test_a_form_without_parts_is_valid() -> None:
