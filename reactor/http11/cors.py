@@ -134,4 +134,4 @@ def _authority(host: str) -> str:
     ('example.com', '[::1]:8443', 'example.com')
     """
     name, _, port = host.rpartition(":")
-    return name if port in _OMITTED_PORTS and name else host
+    return name if port in _OMITTED_PORTS else host

@@ -42,6 +42,16 @@ def fails(function: Any, failing: Container[int] = range(100_000), number: int =
     return call
 
 
+def noted(calls: list[str], function: Callable[..., Any]) -> Any:
+    """Return a function that adds its name to a list when it is called."""
+
+    def call(*arguments: Any, **more: Any) -> Any:
+        calls.append(function.__name__)
+        return function(*arguments, **more)
+
+    return call
+
+
 # Names.
 
 
@@ -114,6 +124,16 @@ def test_only_so_many_names_are_tried(
     reason = b"all names from 'file' to 'file (3)' exist; rename the file and upload it again\n"
     assert answer.content == reason
     assert shared.files() == before
+
+
+def test_a_name_is_tried_once_in_a_form(
+    shared: Shared, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls: list[str] = []
+    monkeypatch.setattr(os, "link", noted(calls, os.link))
+    assert submit(client, "/files/", files_of(*["file"] * 8)).status == 303
+    assert len(calls) == 9
+    assert len(shared.files()) == len(shared.original_files) + 8
 
 
 # Concurrent requests.
@@ -208,6 +228,19 @@ def test_a_temporary_file_that_was_deleted_is_409_and_stores_nothing(shared: Sha
     shared.assert_untouched()
 
 
+def test_a_temporary_file_that_became_a_symbolic_link_is_not_followed(
+    shared: Shared, server: Harness
+) -> None:
+    client = server.connect()
+    begin(client, files_of("a"))
+    (temporary,) = shared.path.glob(f"{TEMPORARY_PREFIX}*")
+    temporary.unlink()
+    temporary.symlink_to(shared.outside / "file")
+    client.send(b"\n")
+    client.assert_responds(303)
+    assert request(server.connect(), "GET", "/files/a").status == 404
+
+
 def test_a_failed_form_keeps_a_file_that_replaced_one_of_its_own(
     shared: Shared, server: Harness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -249,16 +282,8 @@ def test_with_fsync_all_contents_are_synced_before_the_first_name(
     shared: Shared, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     calls: list[str] = []
-
-    def noted(name: str, function: Callable[..., object]) -> Callable[..., object]:
-        def call(*arguments: object, **more: object) -> object:
-            calls.append(name)
-            return function(*arguments, **more)
-
-        return call
-
     for name in ("fsync", "link"):
-        monkeypatch.setattr(os, name, noted(name, getattr(os, name)))
+        monkeypatch.setattr(os, name, noted(calls, getattr(os, name)))
     with (
         closing(Store(shared.path, fsync=True)) as store,
         Harness(store=store) as server,
