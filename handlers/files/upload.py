@@ -289,6 +289,8 @@ def commit_error_from(error: OSError) -> HTTPError:
         return HTTPError(409, "a directory with this name exists")
     if isinstance(error, FileNotFoundError):
         return HTTPError(409, "the temporary file was deleted during the upload")
+    if error.errno == errno.ENAMETOOLONG:
+        return HTTPError(400, "the file system does not support such a long file name")
     return http_error_from(error)
 
 
