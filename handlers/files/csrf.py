@@ -3,7 +3,9 @@
 1. Browsers send a CORS preflight before a cross-origin PUT or DELETE, but not before a form POST, which
    they send with the user's credentials for this server.
 2. Browsers send the page's origin in Origin (RFC 6454, 7) and, over HTTPS and to localhost, its relation to
-   this server in Sec-Fetch-Site (Fetch Metadata). Other clients send neither, and are not affected.
+   this server in Sec-Fetch-Site (Fetch Metadata), which decides. Other clients send neither, and are not
+   affected. A proxy may add TLS, and may change the port or Host if the browser sends Sec-Fetch-Site
+   (``reactor/http11/cors.py``).
 3. The origin that CORS allows may upload.
 """
 
@@ -17,4 +19,5 @@ def require_same_origin(request: Request, allowed: str | None) -> None:
     if is_cross_origin(request) and allowed not in (ANY, request.headers.get("origin", "")):
         origin = request.headers.get("origin")
         sender = "another site" if origin is None else quote(origin)
-        raise HTTPError(403, f"cross-origin upload from {sender} refused (--cors allows it)")
+        refused = f"cross-origin upload from {sender} to Host {quote(request.head.host or '')} refused"
+        raise HTTPError(403, f"{refused} (--cors allows it; a proxy must forward Host)")

@@ -11,14 +11,15 @@ The reader accepts input in chunks of any size. It yields a ``Part`` when a part
 its content (RFC 7578; RFC 2046, 5.1.1). It buffers at most the head of a part or the possible beginning of
 a boundary, and scans each byte a bounded number of times. Malformed input raises HTTPError.
 
-The files of a form are stored in one directory:
+The files of a form are stored in one directory, all of them or none:
 
 1. Each file is written to a temporary file while it is received. The file's name is the last component of
-   the name in the form, and is checked by the store.
-2. The files are committed one after the other when the form is complete. An incomplete form stores nothing.
-   If a file cannot be committed, those before it stay.
+   the name in the form, and is checked by the store (``names.py``).
+2. When the form is complete, each file gets its name. No file is replaced: if the name exists, the file gets
+   the next one that does not (``a (2).txt``). If one fails, the names of those before it are removed.
 
-Fields without a file, and files without a name (browsers send one if no file was chosen), are ignored.
+Fields without a file, and empty files without a name (browsers send one if no file was chosen), are ignored.
+A part that contains files in another way, or encoded, is refused: it would be stored wrong, or lost.
 """
 
 import os
@@ -28,19 +29,22 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from enum import Enum, auto
 from typing import NamedTuple
+from urllib.parse import unquote
 
 from reactor.http11.errors import HTTPError, quote
 from reactor.http11.grammar import TOKEN
-from reactor.http11.headers import read_header_line
+from reactor.http11.headers import Headers, read_header_line
 from reactor.http11.message import Request
 
+from .names import last_component, numbered
 from .store import Store
-from .upload import Upload
+from .upload import Upload, commit_error_from
 
 MAX_HEAD_SIZE = 8 * 1024  # bytes of the head of one part
 MAX_PADDING = 128  # bytes of white space after a boundary; clients send none
 MAX_PARTS = 1000
 MAX_FILES = 100  # in one form
+MAX_NAMES = 1000  # tried for one file
 
 # boundary := 0*69<bchars> bcharsnospace                                           RFC 2046, 5.1.1
 # bchars := bcharsnospace / " "
@@ -52,10 +56,22 @@ _is_boundary = re.compile(rf"[{_BCHARS} ]{{0,69}}[{_BCHARS}]").fullmatch
 # Browsers escape quotes, CR and LF in a quoted-string as %22, %0D and %0A; some tools escape a quote with a
 # backslash. A backslash before any other character is literal.
 _match_parameter = re.compile(
-    r";[ \t]*(" + TOKEN.decode() + r')=(?:"((?:[^"\\]|\\.)*)"|([^\s";]*))[ \t]*(?=;|\Z)'
+    r";[ \t]*(" + TOKEN.decode() + r')=("((?:[^"\\]|\\.)*)"|[^\s";]*)[ \t]*(?=;|\Z)'
 ).match
+# The name parameters of RFC 2231 that are a part of a name only.
+_is_name_section = re.compile(r"filename\*[0-9]+\*?").fullmatch
 _ESCAPED = {r"\"": '"', "%22": '"', "%0D": "\r", "%0A": "\n"}
 _replace_escaped = re.compile(r'\\"|%22|%0D|%0A').sub
+
+# ext-value = charset "'" [ language ] "'" value-chars                             RFC 8187, 3.2.1
+# value-chars = *( pct-encoded / attr-char )
+# attr-char = ALPHA / DIGIT / "!" / "#" / "$" / "&" / "+" / "-" / "." / "^" / "_" / "`" / "|" / "~"
+_match_ext_value = re.compile(
+    r"(utf-8|iso-8859-1)'[0-9a-z-]*'((?:%[0-9a-f]{2}|[0-9a-z!#$&+\-.^_`|~])*)", re.ASCII | re.IGNORECASE
+).fullmatch
+
+# Content-Transfer-Encodings of content that is sent as it is                      RFC 2045, 6.2
+_AS_IS = frozenset({"7bit", "8bit", "binary"})
 
 
 class Part(NamedTuple):
@@ -109,16 +125,20 @@ class FormUpload:
         self._file_limit = file_limit
         self._directory = directory
         self._cleanup = ExitStack()
-        self._uploads: list[Upload] = []
+        self._uploads: list[tuple[Upload, str]] = []  # with the names in the form
         self._current: Upload | None = None
+        self._part = Part("", None)
 
     def write(self, data: bytes) -> None:
         """Parse a chunk of the form; raise HTTPError."""
         for each in self._reader.feed(data):
             if isinstance(each, Part):
                 self._current = self._begin(each)
+                self._part = each
             elif self._current is not None:
                 self._current.write(each)
+            elif self._part.filename is not None:
+                raise HTTPError(400, 'missing file name: a file of the form has filename=""')
 
     def finish(self) -> "FormUpload":
         """Return itself for the handler to commit; raise HTTPError if the form is incomplete."""
@@ -128,9 +148,19 @@ class FormUpload:
         return self
 
     def commit(self) -> None:
-        """Commit all files."""
-        for upload in self._uploads:
-            upload.finish().commit(touch=True)
+        """Store all files, or none; raise HTTPError."""
+        try:
+            for upload, _ in self._uploads:
+                upload.prepare()
+            with ExitStack() as linked:
+                next_number: dict[str, int] = {}
+                for upload, name in self._uploads:
+                    next_number[name] = link_new(upload, name, next_number.get(name, 1)) + 1
+                    linked.callback(upload.unlink)
+                upload.sync_directory()
+                linked.pop_all()
+        except OSError as error:
+            raise commit_error_from(error) from None
 
     def close(self) -> None:
         """Close the files; remove those that were not committed."""
@@ -142,14 +172,28 @@ class FormUpload:
             return None
         if len(self._uploads) == MAX_FILES:
             raise HTTPError(413, f"too many files in the form (limit: {MAX_FILES})")
-        # Some clients send the full path.
-        name = part.filename.replace("\\", "/").rpartition("/")[2]
+        name = last_component(part.filename)
         self._file_limit.acquire()
         self._cleanup.callback(self._file_limit.release)
-        upload = self._store.create(self._directory + name)
+        upload = self._store.create(self._directory + name, is_new=True)
         self._cleanup.callback(upload.close)
-        self._uploads.append(upload)
+        self._uploads.append((upload, name))
         return upload
+
+
+def link_new(upload: Upload, name: str, first: int) -> int:
+    """Store a file under the first free name, numbered from ``first``; return its number.
+
+    Raise HTTPError(409) if all names exist, or OSError.
+    """
+    for number in range(first, MAX_NAMES + 1):
+        try:
+            upload.link(numbered(name, number).encode())
+        except FileExistsError:
+            continue
+        return number
+    last = quote(numbered(name, MAX_NAMES))
+    raise HTTPError(409, f"all names from {quote(name)} to {last} exist; rename the file and upload it again")
 
 
 class FormReader:
@@ -160,6 +204,7 @@ class FormReader:
         self._delimiter = b"\r\n--" + boundary
         self._buffer = bytearray(b"\r\n")
         self._searched = 0  # bytes of a head already searched for its end
+        self._line_end = 0  # bytes before the content: a CRLF that ends the head, and may begin a delimiter
         self._parts = 0
         self.state = FormState.PREAMBLE
 
@@ -198,14 +243,17 @@ class FormReader:
         buffer = self._buffer
         end = buffer.find(self._delimiter)
         if end >= 0:
-            content = bytes(memoryview(buffer)[:end])
+            content = bytes(memoryview(buffer)[self._line_end : end])
             del buffer[: end + len(self._delimiter)]
             self.state = FormState.BOUNDARY
             return content
-        end = max(0, len(buffer) - len(self._delimiter) + 1)
-        start = buffer.find(b"\r", end)  # a delimiter has one CR, its first byte
-        content = bytes(memoryview(buffer)[: start if start >= 0 else len(buffer)])
-        del buffer[: len(content)]
+        end = buffer.find(b"\r", max(0, len(buffer) - len(self._delimiter) + 1))  # a delimiter has one CR
+        if end < 0:
+            end = len(buffer)
+        content = bytes(memoryview(buffer)[self._line_end : end])
+        del buffer[:end]
+        if end:
+            self._line_end = 0
         return content
 
     def _read_boundary_end(self) -> None:
@@ -236,8 +284,9 @@ class FormReader:
             self._searched = max(0, len(buffer) - 3)
             return None
         lines = bytes(buffer[2:end]).split(b"\r\n")
-        del buffer[: end + 4]
+        del buffer[: end + 2]
         self._searched = 0
+        self._line_end = 2
         self.state = FormState.CONTENT
         return _read_part(lines)
 
@@ -259,13 +308,44 @@ def read_boundary(content_type: str | None) -> bytes:
 
 
 def _read_part(lines: list[bytes]) -> Part:
-    """Parse the header lines of a part; all but Content-Disposition are ignored (RFC 7578, 4.2)."""
-    values = [value for name, value, _ in map(read_header_line, lines) if name == "content-disposition"]
-    kind, semicolon, parameters = (values or [""])[0].partition(";")
-    names = _parameters(semicolon + parameters)
-    if len(values) != 1 or kind.strip(" \t").lower() != "form-data" or "name" not in names:
-        raise HTTPError(400, "malformed form part (expected one Content-Disposition: form-data with a name)")
-    return Part(names["name"], names.get("filename"))
+    """Parse the header lines of a part (RFC 7578, 4); raise HTTPError."""
+    headers = Headers(map(read_header_line, lines))
+    disposition = headers.get("content-disposition", "")
+    kind, semicolon, parameters = disposition.partition(";")
+    values = _parameters(semicolon + parameters)
+    if kind.strip(" \t").lower() != "form-data" or "name" not in values:
+        raise HTTPError(
+            400,
+            f"missing or invalid Content-Disposition in the form: {quote(disposition)}"
+            " (expected form-data with a name)",
+        )
+    filename = _read_filename(values)
+    coding = headers.get("content-transfer-encoding", "binary")
+    if coding.lower() not in _AS_IS:
+        raise HTTPError(
+            415,
+            f"unsupported Content-Transfer-Encoding in the form: {quote(coding)}"
+            " (expected 7bit, 8bit or binary)",
+        )
+    if filename is None and headers.get("content-type", "").lower().startswith("multipart/"):
+        raise HTTPError(415, "nested multipart in the form (send each file in a part with a filename)")
+    return Part(_from_utf8(values["name"]), filename)
+
+
+def _read_filename(values: dict[str, str]) -> str | None:
+    """Return the file name among the parameters, None without one; ``filename*`` takes precedence."""
+    extended = values.get("filename*")
+    if extended is None:
+        if any(map(_is_name_section, values)):
+            raise HTTPError(400, "unsupported filename*0 in the form (expected filename or filename*)")
+        return _from_utf8(values["filename"]) if "filename" in values else None
+    match = _match_ext_value(extended)
+    try:
+        if match is not None:
+            return unquote(match[2], match[1], "strict")
+    except UnicodeDecodeError:
+        pass
+    raise HTTPError(400, f"invalid filename* in the form: {quote(extended)} (example: UTF-8''na%C3%AFve.txt)")
 
 
 def _parameters(text: str) -> dict[str, str]:
@@ -274,10 +354,12 @@ def _parameters(text: str) -> dict[str, str]:
     position = 0
     while match := _match_parameter(text, position):
         position = match.end()
-        value = match[3] if match[2] is None else _replace_escaped(_unescape, match[2])
-        values.setdefault(match[1].lower(), _from_utf8(value))
+        name = match[1].lower()
+        is_quoted = match[3] is not None and not name.endswith("*")  # an ext-value is never quoted
+        values.setdefault(name, _replace_escaped(_unescape, match[3]) if is_quoted else match[2])
     if text[position:].strip(" \t;"):
-        raise HTTPError(400, "malformed header parameters (Content-Type or Content-Disposition)")
+        rest = quote(text[position:])
+        raise HTTPError(400, f'malformed parameters: {rest} (expected ; NAME=VALUE or ; NAME="VALUE")')
     return values
 
 
@@ -290,4 +372,4 @@ def _from_utf8(value: str) -> str:
     try:
         return value.encode("latin-1").decode("utf-8")
     except UnicodeDecodeError:
-        raise HTTPError(400, "name in the form is not valid UTF-8") from None
+        raise HTTPError(400, f"name in the form is not valid UTF-8: {quote(value)}") from None

@@ -157,13 +157,12 @@ class SharedRoot:
         for part in name.split("/"):
             if not part:
                 return "missing file name, or empty path segment (expected NAME or DIRECTORY/NAME)"
-            if part.startswith(".") and not self.is_visible(part):
-                remedy = (
-                    "this name is reserved" if self.hidden else "--hidden allows names that begin with a dot"
-                )
-                return f"invalid file name: {quote(part)} ({remedy})"
-            if not self.is_visible(part):
+            if "\\" in part or "\0" in part:
                 return f"invalid file name: {quote(part)} (backslash and NUL are not allowed)"
+            if part in (".", "..") or part.startswith(TEMPORARY_PREFIX):
+                return f"invalid file name: {quote(part)} (this name is reserved)"
+            if not self.is_visible(part):
+                return f"invalid file name: {quote(part)} (--hidden allows names that begin with a dot)"
             length = len(part.encode("utf-8"))
             if length > MAX_NAME_LENGTH:
                 return f"file name too long: {length} bytes (limit: {MAX_NAME_LENGTH})"

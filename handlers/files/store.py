@@ -22,7 +22,8 @@ from .cache import MAX_FILE_SIZE, CacheEntry, FileCache
 from .directory import EntryBatches
 from .media_types import MediaType, binary, file_type
 from .metadata import FileMetadata, Representation, fingerprint_of, validators_of
-from .paths import http_error_from, not_found, open_regular, open_root
+from .names import find_refused_character, refused_character
+from .paths import MAX_NAME_LENGTH, http_error_from, not_found, open_regular, open_root
 from .precompressed import PrecompressedFiles
 from .upload import Condition, Upload, create_temporary, remove_leftovers
 
@@ -147,17 +148,25 @@ class Store:
 
     # Writing.
 
-    def create(self, name: str, size: int = 0, condition: Condition | None = None) -> Upload:
+    def create(
+        self, name: str, size: int = 0, condition: Condition | None = None, is_new: bool = False
+    ) -> Upload:
         """Begin an upload; ``size`` is the expected size in bytes, 0 if unknown. Raise HTTPError.
 
-        The condition is checked now, and again just before the file is replaced.
+        The condition is checked now, and again just before the file is replaced. With ``is_new`` no file is
+        replaced: the upload is to be stored by ``link``. An invalid name is 400 then, and 404 otherwise.
         """
         if self._clock() >= self._root.check_at:
             self.check()
+        refused = find_refused_character(name, name.rfind("/") + 1)
+        if refused is not None:
+            raise refused_character(refused)
         try:
             parts = self._root.parts(name)
+            if is_new and len(parts[-1]) > MAX_NAME_LENGTH:
+                raise not_found()
         except HTTPError:
-            raise HTTPError(404, self._root.explain_invalid_name(name)) from None
+            raise HTTPError(400 if is_new else 404, self._root.explain_invalid_name(name)) from None
         try:
             parent = self._root.open_parent(parts)
             if parent == self._root.descriptor:  # the root can be closed before the upload is
@@ -169,7 +178,7 @@ class Store:
         except OSError as error:
             raise http_error_from(error) from None
         try:
-            replaces = self.check_destination(parent, parts[-1], condition)
+            replaces = not is_new and self.check_destination(parent, parts[-1], condition)
             self.check_space(parent, size)
             return Upload(self, parent, create_temporary(parent), parts[-1], size, replaces, condition)
         except OSError as error:

@@ -1,6 +1,7 @@
 """Uploads: write to a temporary file in the destination directory, and rename it when complete.
 
-1. Replacement is atomic: a download gets either the old content or the new.
+1. Replacement is atomic: a download gets either the old content or the new. A file of a form gets its name by
+   ``link``, which never replaces a file.
 2. A temporary file is locked while it is in use; the kernel releases the lock when the process ends.
    The temporary files of a killed process are removed after the next start.
 3. Free space is checked while data arrives. Preconditions are checked again before a file is replaced.
@@ -12,6 +13,7 @@
    client relies on the check.
 """
 
+import errno
 import fcntl
 import hashlib
 import itertools
@@ -37,6 +39,9 @@ CHECKED_AT_START = 64 * 1024
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 ALGORITHMS = {"sha-256": hashlib.sha256, "sha-512": hashlib.sha512}
+
+# Errors of link() on file systems that have no hard links, or where the system forbids them.
+_WITHOUT_LINKS = frozenset({errno.EPERM, errno.EACCES, errno.ENOSYS, errno.EOPNOTSUPP})
 
 _serial = itertools.count(1)
 
@@ -135,8 +140,7 @@ class Upload:
         ``touch``: set the modification time to now, since the last data may have arrived long ago.
         """
         assert self._temporary is not None, "upload already committed"
-        if self._store.root.refresh() != self._generation:
-            raise HTTPError(409, "the shared directory was replaced or removed during the upload")
+        self._check_root()
         try:
             if self._condition is not None:
                 self._store.check_destination(self._parent, self._name, self._condition)
@@ -148,12 +152,67 @@ class Upload:
             self._temporary = None
             if self._store.fsync:
                 os.fsync(self._parent)
-        except IsADirectoryError:
-            raise HTTPError(409, "a directory with this name exists") from None
-        except FileNotFoundError:
-            raise HTTPError(409, "the temporary file was deleted during the upload") from None
         except OSError as error:
-            raise http_error_from(error) from None
+            raise commit_error_from(error) from None
+
+    def _check_root(self) -> None:
+        """Raise HTTPError(409) if the shared directory is another one than at the start of the upload."""
+        if self._store.root.refresh() != self._generation:
+            raise HTTPError(409, "the shared directory was replaced or removed during the upload")
+
+    # Storing under a new name, in these steps; each raises OSError.
+
+    def prepare(self) -> None:
+        """Set the modification time to now, and write the file to the disk if fsync is enabled.
+
+        Raise HTTPError(409) if the shared directory was replaced.
+        """
+        self._check_root()
+        os.utime(self._descriptor)
+        if self._store.fsync:
+            os.fsync(self._descriptor)
+
+    def link(self, name: bytes) -> None:
+        """Store the file under a name; raise FileExistsError if it exists.
+
+        The temporary name remains until ``close``.
+        """
+        assert self._temporary is not None, "upload already committed"
+        parent = self._parent
+        try:
+            os.link(self._temporary, name, src_dir_fd=parent, dst_dir_fd=parent, follow_symlinks=False)
+        except OSError as error:
+            if error.errno not in _WITHOUT_LINKS:
+                raise
+            self._reserve_and_rename(self._temporary, name)
+        self._name = name
+
+    def _reserve_and_rename(self, temporary: str, name: bytes) -> None:
+        """Do what ``link`` does on a file system without hard links (FAT, some network file systems).
+
+        An empty file reserves the name until the rename replaces it; another process can see it.
+        """
+        os.close(os.open(name, _CREATE, 0o666, dir_fd=self._parent))
+        try:
+            os.rename(temporary, name, src_dir_fd=self._parent, dst_dir_fd=self._parent)
+        except OSError:
+            os.unlink(name, dir_fd=self._parent)
+            raise
+        self._temporary = None
+
+    def sync_directory(self) -> None:
+        """Write the new names in the directory to the disk if fsync is enabled."""
+        if self._store.fsync:
+            os.fsync(self._parent)
+
+    def unlink(self) -> None:
+        """Undo ``link``, unless the name belongs to another file by now; log a failure."""
+        try:
+            current = os.stat(self._name, dir_fd=self._parent, follow_symlinks=False)
+            if os.path.samestat(current, os.fstat(self._descriptor)):
+                os.unlink(self._name, dir_fd=self._parent)
+        except OSError as error:
+            log.warning("cannot remove %r, a file of a failed form: %s", self._name.decode(), error.strerror)
 
     def close(self) -> None:
         """Close the file; remove it unless it was committed."""
@@ -221,6 +280,17 @@ def read_digests(value: str) -> dict[str, bytes]:
             raise HTTPError(400, "malformed Repr-Digest (expected sha-256=:BASE64: or sha-512=:BASE64:)")
         digests[name] = digest
     return digests
+
+
+def commit_error_from(error: OSError) -> HTTPError:
+    """Return the HTTPError for a failure to store a complete upload; raise any unexpected error again."""
+    if isinstance(error, IsADirectoryError):
+        return HTTPError(409, "a directory with this name exists")
+    if isinstance(error, FileNotFoundError):
+        return HTTPError(409, "the temporary file was deleted during the upload")
+    if error.errno == errno.ENAMETOOLONG:
+        return HTTPError(400, "the file system does not support such a long file name")
+    return http_error_from(error)
 
 
 def create_temporary(parent: int) -> tuple[int, str]:

@@ -8,7 +8,18 @@ The headers do not depend on the Origin of a request: either one origin is allow
 not needed, and a preflight (an OPTIONS with Origin and Access-Control-Request-Method) gets the same response
 as any OPTIONS.
 
-``is_cross_origin`` detects requests that a page of another origin sent, which may need no preflight.
+``is_cross_origin`` detects requests that a page of another origin sent, which may need no preflight:
+
+    Origin                        Sec-Fetch-Site         Decision
+    null, repeated or malformed   any                    cross-origin
+    valid, or missing             same-origin or none    not cross-origin
+    valid, or missing             any other value        cross-origin
+    valid                         missing                cross-origin unless host and port are those of Host
+    missing                       missing                not cross-origin
+
+Sec-Fetch-Site takes precedence because a proxy may change Host, but browsers send it only over HTTPS and to
+localhost (Fetch Metadata). The scheme and the default ports 80 and 443 are not compared, because they differ
+behind a proxy that adds TLS. The origin null is that of sandboxed frames of any page.
 """
 
 from reactor.http11.grammar import match_origin
@@ -55,8 +66,10 @@ _ACCEPTED = (
     "Upload-Length",
     "Upload-Offset",
 )
-# Values of Sec-Fetch-Site for requests from other origins (Fetch Metadata).
-_OTHER_SITES = ("cross-site", "same-site")
+# Values of Sec-Fetch-Site for requests that no page of another origin sent; none: the user did.
+_OWN_SITES = ("same-origin", "none")
+# Ports of Host and Origin that are not compared; "" is that of a Host that ends with a colon.
+_OMITTED_PORTS = ("80", "443", "")
 _MAX_AGE = 7200  # seconds; browsers cache a preflight no longer than this
 
 
@@ -99,18 +112,27 @@ def preflight_headers(allowed: str) -> HeaderPairs:
     )
 
 
-def is_cross_origin(request: Request, scheme: str | None = None, check_site: bool = True) -> bool:
+def is_cross_origin(request: Request, check_site: bool = True) -> bool:
     """Return whether a browser marked a request as sent by a page of another origin.
 
-    Browsers send Origin (RFC 6454, 7), which is compared with Host, and Sec-Fetch-Site on trustworthy
-    connections; without ``check_site`` only Origin is checked. The scheme is compared if it is given (it is
-    unknown if a reverse proxy is used). Other clients send neither header.
+    Other clients send neither header. Without ``check_site``, Sec-Fetch-Site is ignored.
     """
     headers = request.head.headers
     origin = headers.get("origin")
-    if origin is not None:
-        authority = (request.head.host or "").lower()
-        own = authority if scheme is None else f"{scheme}://{authority}"
-        if own != (origin.partition("://")[2] if scheme is None else origin).lower():
-            return True
-    return check_site and headers.get("sec-fetch-site") in _OTHER_SITES
+    match = None if origin is None else match_origin(origin.lower())
+    if origin is not None and (match is None or match[2] is None):
+        return True
+    site = headers.get("sec-fetch-site") if check_site else None
+    if site is not None:
+        return site not in _OWN_SITES
+    return match is not None and _authority(match[2]) != _authority((request.head.host or "").lower())
+
+
+def _authority(host: str) -> str:
+    """Return a host with its port, if that is not a default port.
+
+    >>> _authority("example.com:443"), _authority("[::1]:8443"), _authority("example.com:")
+    ('example.com', '[::1]:8443', 'example.com')
+    """
+    name, _, port = host.rpartition(":")
+    return name if port in _OMITTED_PORTS else host

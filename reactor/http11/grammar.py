@@ -162,5 +162,5 @@ match_basic = re.compile(
 # serialized-origin = scheme "://" host [ ":" port ]; or "null"                    RFC 6454, 6.1 and 7.1
 # Browsers write it in lower case.
 match_origin = re.compile(
-    r"([a-z][a-z0-9+\-.]*)://(?:\[[0-9a-f:.]+\]|[a-z0-9\-._~]+)(?::[0-9]{1,5})?|null", re.ASCII
+    r"([a-z][a-z0-9+\-.]*)://((?:\[[0-9a-f:.]+\]|[a-z0-9\-._~]+)(?::[0-9]{1,5})?)|null", re.ASCII
 ).fullmatch

@@ -2,9 +2,10 @@
 
 1. Host must be allowed (``reactor.allowed_hosts``): ``localhost``, an IP address, or a name given with
    ``--inspect`` or ``--allowed-host``. This rejects other names that resolve to this machine (DNS rebinding).
-2. Origin, which a browser sends with every POST, must match Host.
-3. Sec-Fetch-Site, which newer browsers send with every request, must not indicate another site, except for
+2. Sec-Fetch-Site, which newer browsers send with every request, must not indicate another site, except for
    navigation to the page itself, which contains no data of the server.
+3. Without Sec-Fetch-Site, Origin, which browsers send with every POST, must match Host
+   (``reactor.http11.cors``).
 
 So a page on another site can neither pause the server nor read its data.
 """
@@ -40,7 +41,7 @@ class LocalRouter(Router):
 
     def _check(self, request: Request) -> None:
         self._hosts.check(request)
-        if is_cross_origin(request, "http", check_site=not _follows_link(request)):
+        if is_cross_origin(request, check_site=not _follows_link(request)):
             raise HTTPError(403, "cross-origin requests to the inspector are not allowed")
 
 

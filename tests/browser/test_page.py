@@ -267,6 +267,21 @@ def test_without_scripts_it_uploads(plain_browser: Browser, directory: Path, out
     }
 
 
+def test_without_scripts_no_file_is_replaced(
+    plain_browser: Browser, directory: Path, outside: Path, url: str
+) -> None:
+    (directory / "below" / "one.txt").write_bytes(b"as it was")
+    (outside / "one.txt").write_bytes(b"one")
+    plain_browser.open(f"{url}below/")
+    plain_browser.choose(outside / "one.txt")
+    plain_browser.one("#upload button").click()
+    plain_browser.wait((directory / "below" / "one (2).txt").exists)
+    plain_browser.open(f"{url}below/")
+    assert sorted(plain_browser.names) == ["one (2).txt", "one.txt"]
+    assert (directory / "below" / "one.txt").read_bytes() == b"as it was"
+    assert (directory / "below" / "one (2).txt").read_bytes() == b"one"
+
+
 def test_a_read_only_server_shows_no_upload(browser: Browser, directory: Path) -> None:
     with ServerProcess("--directory", str(directory), "--read-only") as process:
         browser.open(f"{process.url}/files/")

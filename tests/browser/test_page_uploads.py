@@ -172,6 +172,38 @@ def test_a_file_is_replaced_only_after_confirmation(
     assert browser.names == ["below", "kept", "old"]
 
 
+def test_both_files_are_kept_under_a_name_that_the_page_shows(
+    browser: Browser, directory: Path, outside: Path, url: str
+) -> None:
+    long = "\u00e9" * 125 + ".txt"  # 254 bytes
+    for name in ("a.txt", "a (2).txt", long):
+        (directory / name).write_bytes(b"as it was")
+    browser.open(url)
+    (directory / "a (3).txt").write_bytes(b"unknown to the page")
+    browser.choose(*make_files(outside, "a.txt", long))
+    browser.button(f"Keep both: {long}").click()
+    browser.button("Keep both: a.txt").click()
+    shortened = "\u00e9" * 123 + " (2).txt"
+    shown = {"a.txt": "Uploaded as a (4).txt, 3 B", long: f"Uploaded as {shortened}, 3 B"}
+    browser.wait(lambda: browser.uploads == shown)
+    kept = {"a.txt": 9, "a (2).txt": 9, "a (3).txt": 19, long: 9}
+    assert stored(directory) == kept | {"a (4).txt": 3, shortened: 3}
+    assert {"a.txt", "a (4).txt", shortened} < set(browser.names)
+    assert " as " in browser.one("#status").get_attribute("textContent")
+
+
+def test_two_chosen_files_of_one_name_are_both_kept(
+    browser: Browser, directory: Path, outside: Path, url: str
+) -> None:
+    (outside / "other").mkdir()
+    browser.open(url)
+    browser.choose(*make_files(outside, "a.txt", size=1))
+    browser.choose(*make_files(outside / "other", "a.txt", size=2))
+    browser.button("Keep both: a.txt").click()
+    browser.wait(lambda: set(stored(directory)) == {"a.txt", "a (2).txt"})
+    assert set(stored(directory).values()) == {1, 2}
+
+
 def test_the_error_message_of_the_server_is_shown(
     browser: Browser, directory: Path, outside: Path, url: str
 ) -> None:

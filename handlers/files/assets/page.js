@@ -130,7 +130,7 @@
     event.preventDefault();
   });
 
-  // Uploads: two at a time, the others are queued. An existing file is replaced only after confirmation.
+  // Uploads: two at a time, the others are queued. If a file exists, the user chooses: replace it, keep both, skip.
 
   const form = find("upload");
   if (!form) return;
@@ -139,6 +139,15 @@
   const waiting = [];
   let sending = 0;
   const say = (text) => { find("status").textContent = text; };
+
+  // Returns "name (2).ext" for number 2, in at most 255 bytes, as the server does for the form (names.py).
+  const numbered = (name, number) => {
+    const extension = /^.+?(\.[^. ]{1,15})$/su.exec(name)?.[1] ?? "";
+    const suffix = ` (${number})${extension}`;
+    const stem = [...name.slice(0, name.length - extension.length)];
+    while (new Blob([...stem, suffix]).size > 255) stem.pop();
+    return stem.join("") + suffix;
+  };
 
   const add = (name, size) => {
     const time = make("time", { dateTime: `${new Date().toISOString().slice(0, 19)}Z` });
@@ -160,6 +169,8 @@
   class Upload {
     constructor(file) {
       this.file = file;
+      this.name = file.name; // another one if the user keeps both files
+      this.number = 1;
       this.mustBeNew = true;
       this.bar = make("progress", { max: Math.max(1, file.size), value: 0, ariaLabel: `Upload of ${file.name}` });
       this.note = make("span", { className: "note" });
@@ -176,7 +187,7 @@
       this.wait();
     }
 
-    // States: waiting, sending, asking (whether to replace the file), then done, failed, cancelled or skipped.
+    // States: waiting, sending, asking (what to do if a file exists), then done, failed, cancelled or skipped.
     enter(state, note, ...buttons) {
       const focused = this.actions.contains(document.activeElement);
       this.item.dataset.state = state;
@@ -216,7 +227,7 @@
         next();
       });
       try {
-        request.open("PUT", urlOf(this.file.name));
+        request.open("PUT", urlOf(this.name));
         if (this.mustBeNew) request.setRequestHeader("If-None-Match", "*");
         request.send(this.file);
       } catch (error) { // the name cannot be encoded in a URL
@@ -228,12 +239,16 @@
     handleResponse({ status, responseText }) {
       const { name, size } = this.file;
       if (status >= 200 && status < 300) {
-        this.enter("done", `Uploaded, ${humanSize(size)}`);
-        say(`Uploaded ${name}`);
-        add(name, size);
+        const as = this.name === name ? "" : ` as ${this.name}`;
+        this.enter("done", `Uploaded${as}, ${humanSize(size)}`);
+        say(`Uploaded ${name}${as}`);
+        add(this.name, size);
+      } else if (status === 412 && this.number > 1) {
+        this.keepBoth();
       } else if (status === 412 && this.mustBeNew) {
-        this.enter("asking", "A file with this name already exists. Replace it?", ["Replace", () => this.replace()], ["Skip", () => this.skip()]);
-        say(`A file named ${name} already exists. Replace it?`);
+        const choices = [["Replace", () => this.replace()], ["Keep both", () => this.keepBoth()], ["Skip", () => this.skip()]];
+        this.enter("asking", "A file with this name already exists", ...choices);
+        say(`A file named ${name} already exists: replace it, keep both or skip?`);
       } else {
         this.fail(responseText.trim().slice(0, 200) || `The server returned status ${status}`);
       }
@@ -242,6 +257,14 @@
     skip() {
       this.enter("skipped", "Skipped", ["Retry", () => this.wait()]);
       say(`Upload of ${this.file.name} skipped`);
+    }
+
+    keepBoth() {
+      do {
+        this.number += 1;
+        this.name = numbered(this.file.name, this.number);
+      } while (entries.some((entry) => entry.name === this.name));
+      this.wait();
     }
 
     replace() {

@@ -42,10 +42,12 @@ def test_the_configured_host_name_is_allowed() -> None:
     [
         ("Origin: http://127.0.0.1:4222", 200),
         ("Origin: http://127.0.0.1:4221", 403),
-        ("Origin: https://127.0.0.1:4222", 403),
+        ("Origin: https://127.0.0.1:4222", 200),  # behind a proxy with TLS
         ("Origin: http://evil.example", 403),
         ("Origin: null", 403),
         ("Sec-Fetch-Site: same-origin", 200),
+        ("Sec-Fetch-Site: same-origin\r\nOrigin: null", 403),
+        ("Sec-Fetch-Site: same-origin\r\nSec-Fetch-Site: same-origin", 403),
         ("Sec-Fetch-Site: none", 200),
         ("Sec-Fetch-Site: same-site", 403),
         ("Sec-Fetch-Site: cross-site", 403),

@@ -69,7 +69,7 @@ CONTENTS = {
     "carriage returns": b"\r\r\r",
     "a beginning of a boundary": b"\r\n--",
     "most of a boundary": b"abc\r\n-\r\n--\r\n--y\r\n",
-    "a boundary without its line": b"--x--x--\n--x",
+    "a boundary without its line": b"-x--x--\n--x",
     "every octet": bytes(range(256)),
 }
 
@@ -107,6 +107,12 @@ def test_optional_parts_of_the_grammar_are_accepted(data: bytes) -> None:
     assert every_way(data) == [(FILE, b"c")]
 
 
+def test_empty_content_needs_no_line_end_of_its_own() -> None:
+    assert every_way(b"--x\r\n" + head() + b"--x\r\n" + head() + b"c\r\n--x--") == [(FILE, b""), (FILE, b"c")]
+    assert every_way(b"--x\r\n" + head() + b"--x--\r\n") == [(FILE, b"")]
+    assert every_way(b"--x\r\n" + head() + b"--y\r\n--x--\r\n") == [(FILE, b"--y")]
+
+
 def test_a_form_without_parts_is_valid() -> None:
     assert every_way(b"--x--\r\n") == []
 
@@ -136,11 +142,125 @@ def test_file_names_are_parsed(written: str, filename: str) -> None:
         ("Content-Disposition: form-data; name=a; filename=b", Part("a", "b")),
         ('Content-Disposition: form-data; FileName="b"; NAME="a"', Part("a", "b")),
         ('Content-Disposition: form-data; name="a"; name="c"', Part("a", None)),
-        ("Content-Disposition: form-data; name=\"a\"; filename*=utf-8''b", Part("a", None)),
+        ("Content-Disposition: form-data; name=a\r\nContent-Transfer-Encoding: BINARY", Part("a", None)),
+        ("Content-Disposition: form-data; name=a\r\nContent-Transfer-Encoding: 7bit", Part("a", None)),
+        ("Content-Transfer-Encoding:8Bit \r\nContent-Disposition: form-data; name=a", Part("a", None)),
+        (
+            "Content-Disposition: form-data; name=a; filename=b\r\nContent-Type: multipart/related",
+            Part("a", "b"),
+        ),
     ],
 )
 def test_part_heads_are_parsed(line: str, part: Part) -> None:
     assert every_way(form(line.encode() + b"\r\n\r\nc")) == [(part, b"c")]
+
+
+@pytest.mark.parametrize(
+    ("written", "filename"),
+    [
+        ("filename*=utf-8''b", "b"),
+        ("filename*=UTF-8''%e2%82%AC%20rates.txt", "\u20ac rates.txt"),
+        ("filename*=UTF-8'de-CH'gr%C3%BCn", "gr\u00fcn"),
+        ("filename*=iso-8859-1'en'%A3", "\u00a3"),
+        ("FILENAME*=ISO-8859-1''gr%FCn", "gr\u00fcn"),
+        ("filename=a; filename*=UTF-8''b", "b"),
+        ("filename*=UTF-8''b; filename=\"a\"", "b"),
+        ("filename=\"\xff\"; filename*=UTF-8''%C3%BF", "\xff"),  # bytes that are not UTF-8
+        ("filename*=UTF-8''b; filename*=UTF-8''c", "b"),
+        ("filename*=UTF-8''!#$&+-.^_`|~", "!#$&+-.^_`|~"),
+        ("filename*=UTF-8''%22%2F%5C", '"/\\'),
+        ("filename*=UTF-8''a%2541", "a%41"),
+        ("filename*=UTF-8''", ""),
+        ("filename*=UTF-8''b; filename*0=c", "b"),
+    ],
+)
+def test_an_extended_file_name_takes_precedence(written: str, filename: str) -> None:
+    line = f"Content-Disposition: form-data; name=a; {written}\r\n\r\nc".encode("latin-1")
+    assert every_way(form(line)) == [(Part("a", filename), b"c")]
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "b",
+        "''b",
+        "utf-8'b",
+        "utf-8b",
+        "utf-16''b",
+        "windows-1252''b",
+        "UTF-8''%",
+        "UTF-8''%4",
+        "UTF-8''%zz",
+        "UTF-8''%FF",
+        "UTF-8''%C3",
+        "UTF-8''%C0%AF",
+        "UTF-8''%ED%A0%80",
+        "UTF-8''a'b",
+        "UTF-8''a*b",
+        "UTF-8''a/b",
+        "UTF-8''gr\u00fcn",
+        "UTF-8'e n'b",
+        "\"UTF-8''b\"",
+        "",
+    ],
+)
+@pytest.mark.parametrize("other", ["", "; filename=a"])
+def test_an_invalid_extended_file_name_is_400(written: str, other: str) -> None:
+    line = f"Content-Disposition: form-data; name=a{other}; filename*={written}\r\n\r\nc".encode()
+    assert every_way(form(head() + b"c", line)) == 400
+
+
+@pytest.mark.parametrize("section", ["filename*0=a", "filename*0*=UTF-8''a; filename*1=b", "filename*1=a"])
+def test_a_file_name_in_sections_is_400(section: str) -> None:
+    assert every_way(form(f"Content-Disposition: form-data; name=a; {section}\r\n\r\nc".encode())) == 400
+
+
+@pytest.mark.parametrize(
+    "value", ["base64", "BASE64", "quoted-printable", "x-uuencode", "", "binary, base64"]
+)
+@pytest.mark.parametrize("filename", ["f", None])
+def test_an_encoded_part_is_415(value: str, filename: str | None) -> None:
+    line = f"Content-Transfer-Encoding: {value}\r\n".encode()
+    assert every_way(form(head() + b"c", line + head(filename=filename) + b"YQ==")) == 415
+
+
+def test_repeated_content_transfer_encodings_are_415() -> None:
+    lines = b"Content-Transfer-Encoding: binary\r\nContent-Transfer-Encoding: base64\r\n"
+    assert every_way(form(lines + head() + b"YQ==")) == 415
+
+
+def test_files_in_a_nested_multipart_are_415() -> None:
+    line = b"Content-Type: Multipart/Mixed; boundary=y\r\n"
+    part = b"--y\r\nContent-Disposition: file; filename=f\r\n\r\nc\r\n--y--"
+    assert every_way(form(head() + b"c", line + head(filename=None) + part)) == 415
+
+
+@pytest.mark.parametrize(
+    ("lines", "reason"),
+    [
+        (
+            "Content-Disposition: form-data; name=a; filename*=latin1''b",
+            "invalid filename* in the form: \"latin1''b\" (example: UTF-8''na%C3%AFve.txt)",
+        ),
+        (
+            "Content-Disposition: form-data; name=a\r\nContent-Transfer-Encoding: base64",
+            "unsupported Content-Transfer-Encoding in the form: 'base64' (expected 7bit, 8bit or binary)",
+        ),
+        (
+            "Content-Disposition: attachment; name=a",
+            "missing or invalid Content-Disposition in the form: 'attachment; name=a'"
+            " (expected form-data with a name)",
+        ),
+        (
+            "Content-Disposition: form-data; name=a b",
+            "malformed parameters: '; name=a b' (expected ; NAME=VALUE or ; NAME=\"VALUE\")",
+        ),
+    ],
+)
+def test_a_refusal_has_the_value_and_a_remedy(lines: str, reason: str) -> None:
+    with pytest.raises(HTTPError) as caught:
+        read([form(lines.encode() + b"\r\n\r\nc")])
+    assert caught.value.reason == reason
 
 
 @pytest.mark.parametrize(

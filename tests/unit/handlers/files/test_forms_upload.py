@@ -9,6 +9,7 @@ import pytest
 
 from reactor import handlers
 from reactor.handlers.files.forms import MAX_FILES
+from reactor.handlers.files.paths import TEMPORARY_PREFIX
 from reactor.handlers.files.store import Store
 from tests.support.in_process import Answer, Client, Harness
 from tests.support.requests import chunks, in_pieces
@@ -69,13 +70,6 @@ def test_an_aborted_form_leaves_nothing(shared: Shared, server: Harness, cut: in
         pytest.param(b"", 400, id="nothing"),
         pytest.param(ABC[:-4], 400, id="no last boundary"),
         pytest.param(ABC[:-4] + b"yz\r\n", 400, id="a malformed boundary at its end"),
-        pytest.param(form(head(filename="a") + b"c", head(filename="..") + b"c"), 404, id="up"),
-        pytest.param(form(head(filename="a") + b"c", head(filename=".hidden") + b"c"), 404, id="hidden"),
-        pytest.param(
-            form(head(filename="a") + b"c", head(filename="b/") + b"c"), 404, id="a slash at its end"
-        ),
-        pytest.param(form(head(filename="a") + b"c", head(filename="n" * 256) + b"c"), 404, id="too long"),
-        pytest.param(form(head(filename="a") + b"c", head(filename="below") + b"c"), 409, id="a directory"),
     ],
 )
 def test_a_refused_form_leaves_nothing(shared: Shared, server: Harness, content: bytes, status: int) -> None:
@@ -87,6 +81,62 @@ def test_a_refused_form_leaves_nothing(shared: Shared, server: Harness, content:
     client.close()
     assert open_descriptors() == before
     shared.assert_untouched()
+
+
+@pytest.mark.parametrize(
+    ("filename", "reason"),
+    [
+        ("..", "invalid file name: '..' (this name is reserved)"),
+        (".", "invalid file name: '.' (this name is reserved)"),
+        ("x/..", "invalid file name: '..' (this name is reserved)"),
+        (".hidden", "invalid file name: '.hidden' (--hidden allows names that begin with a dot)"),
+        ("b/", "missing file name, or empty path segment (expected NAME or DIRECTORY/NAME)"),
+        ("/", "missing file name, or empty path segment (expected NAME or DIRECTORY/NAME)"),
+        ("n" * 256, "file name too long: 256 bytes (limit: 255)"),
+        ("\u65e5" * 86, "file name too long: 258 bytes (limit: 255)"),
+        ("a\x85b", r"invalid file name: 'a\x85b' (remove the character U+0085)"),
+        ("a%0D%0Ab", r"invalid file name: 'a\r\nb' (remove the character U+000D)"),
+        ("\u202etxt.exe", r"invalid file name: '\u202etxt.exe' (remove the character U+202E)"),
+    ],
+    ids=lambda text: ascii(text)[:30],
+)
+@pytest.mark.parametrize("path", ["/files/", "/files/below/"])
+def test_a_form_with_an_invalid_name_is_400_with_a_reason(
+    shared: Shared, server: Harness, path: str, filename: str, reason: str
+) -> None:
+    before = open_descriptors()
+    client = server.connect()
+    answer = submit(client, path, form(head(filename="a") + b"c", head(filename=filename) + b"c"))
+    assert (answer.status, answer.content.decode()) == (400, f"{reason}\n")
+    client.close()
+    assert open_descriptors() == before
+    shared.assert_untouched()
+
+
+@pytest.mark.parametrize("filename", ["..", ".", f"{TEMPORARY_PREFIX}1-1"])
+def test_with_hidden_files_reserved_names_are_still_invalid(
+    shared: Shared, hidden_store: Store, filename: str
+) -> None:
+    with Harness(store=hidden_store) as server:
+        answer = submit(server.connect(), "/files/", form(head(filename=filename) + b"c"))
+        assert (answer.status, answer.content) == (
+            400,
+            f"invalid file name: '{filename}' (this name is reserved)\n".encode(),
+        )
+    shared.assert_untouched()
+
+
+def test_a_chosen_file_without_a_name_is_refused_but_no_file_chosen_is_not(
+    shared: Shared, server: Harness
+) -> None:
+    nothing = head("other", "")
+    content = form(head(filename="a") + b"c", nothing + b"lost")
+    answer = submit(server.connect(), "/files/", content)
+    reason = b'missing file name: a file of the form has filename=""\n'
+    assert (answer.status, answer.content) == (400, reason)
+    shared.assert_untouched()
+    assert submit(server.connect(), "/files/", form(nothing, head(filename="a") + b"c")).status == 303
+    assert shared.files() == {**shared.original_files, "a": b"c"}
 
 
 @pytest.mark.parametrize("filename", ["../../a", "/etc/a", "C:\\\\dir\\a", "..\\a", "below/a", "x/../a"])
@@ -109,12 +159,6 @@ def test_a_form_without_files_is_refused(shared: Shared, client: Client, content
     answer = submit(client, "/files/", content)
     assert (answer.status, answer.content) == (400, b"the form contains no file\n")
     shared.assert_untouched()
-
-
-def test_a_form_may_replace_a_file_and_repeat_a_name(shared: Shared, client: Client) -> None:
-    content = form(head(filename="file") + b"1", head(filename="file") + b"2")
-    assert submit(client, "/files/", content).status == 303
-    assert shared.files() == {**shared.original_files, "file": b"2"}
 
 
 @pytest.mark.parametrize(

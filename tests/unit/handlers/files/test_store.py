@@ -36,8 +36,7 @@ NEVER = [
     pytest.param("below//file", id="an empty part inside"),
     pytest.param("below/", id="an empty part at the end"),
     pytest.param("file/", id="a file with an empty part at the end"),
-    pytest.param("file\0", id="NUL at the end"),
-    pytest.param("file\0.txt", id="NUL inside"),
+    pytest.param("file\0/file", id="NUL above"),
     pytest.param("below\\file", id="a backslash"),
     pytest.param("..\\outside\\file", id="up, with backslashes"),
     pytest.param("\\", id="only a backslash"),
@@ -79,7 +78,6 @@ def test_an_invalid_name_is_404_to_writers(
         "a..b",
         "a.",
         "*",
-        "a\nb",
     ],
 )
 def test_unusual_names_can_be_written_and_read(shared: Shared, store: Store, name: str) -> None:
