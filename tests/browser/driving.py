@@ -47,11 +47,14 @@ class Browser:
         self.wait(lambda: self.driver.execute_script(loaded) or None)
 
     def wait(self, condition: Callable[[], Found | None]) -> Found:
-        """Wait until a condition holds; return what it returns."""
-        from selenium.common.exceptions import StaleElementReferenceException
+        """Wait until a condition holds; return what it returns.
+
+        Reading fails in several ways while the browser replaces the page, so its errors are retried.
+        """
+        from selenium.common.exceptions import WebDriverException
         from selenium.webdriver.support.ui import WebDriverWait
 
-        ignored = (StaleElementReferenceException,)
+        ignored = (WebDriverException,)
         found: Found | None = WebDriverWait(self.driver, TIMEOUT, 0.05, ignored).until(lambda _: condition())
         assert found is not None
         return found
