@@ -140,7 +140,8 @@ class Upload:
         ``touch``: set the modification time to now, since the last data may have arrived long ago.
         """
         assert self._temporary is not None, "upload already committed"
-        self._check_root()
+        if self._store.root.refresh() != self._generation:
+            raise root_replaced()
         try:
             if self._condition is not None:
                 self._store.check_destination(self._parent, self._name, self._condition)
@@ -155,11 +156,6 @@ class Upload:
         except OSError as error:
             raise commit_error_from(error) from None
 
-    def _check_root(self) -> None:
-        """Raise HTTPError(409) if the shared directory is another one than at the start of the upload."""
-        if self._store.root.refresh() != self._generation:
-            raise HTTPError(409, "the shared directory was replaced or removed during the upload")
-
     # Storing under a new name, in these steps; each raises OSError.
 
     def prepare(self) -> None:
@@ -167,7 +163,8 @@ class Upload:
 
         Raise HTTPError(409) if the shared directory was replaced.
         """
-        self._check_root()
+        if self._store.root.refresh() != self._generation:
+            raise root_replaced()
         os.utime(self._descriptor)
         if self._store.fsync:
             os.fsync(self._descriptor)
@@ -280,6 +277,11 @@ def read_digests(value: str) -> dict[str, bytes]:
             raise HTTPError(400, "malformed Repr-Digest (expected sha-256=:BASE64: or sha-512=:BASE64:)")
         digests[name] = digest
     return digests
+
+
+def root_replaced() -> HTTPError:
+    """Return the error for an upload into a directory that is no longer the shared one."""
+    return HTTPError(409, "the shared directory was replaced or removed during the upload")
 
 
 def commit_error_from(error: OSError) -> HTTPError:
