@@ -96,7 +96,12 @@ class SharedRoot:
         self._path = path
         self._clock = clock
         self.check_at = self._refresh_at = clock() + CHECK_INTERVAL
-        self.descriptor = os.open(path, _ROOT)
+        self._open()
+
+    def _open(self) -> None:
+        self.descriptor = os.open(self._path, _ROOT)
+        status = os.fstat(self.descriptor)
+        self._identity = status.st_dev, status.st_ino  # no other directory gets it while this one is open
 
     def close(self) -> None:
         """Close the directory."""
@@ -119,11 +124,10 @@ class SharedRoot:
         """
         problem, generation = self._problem, self.generation
         try:
-            found, ours = os.stat(self._path), os.fstat(self.descriptor)
-            if (found.st_dev, found.st_ino) != (ours.st_dev, ours.st_ino):
-                descriptor = os.open(self._path, _ROOT)
-                os.close(self.descriptor)
-                self.descriptor = descriptor
+            status, former = os.stat(self._path), self.descriptor
+            if (status.st_dev, status.st_ino) != self._identity:
+                self._open()
+                os.close(former)
                 self.generation += 1
             self._problem = ""
         except OSError as error:

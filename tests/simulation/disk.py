@@ -185,5 +185,5 @@ class Status:
         regular = stat.S_ISREG(real.st_mode)
         self.st_ino = zlib.crc32(os.pread(descriptor, real.st_size, 0)) if readable and regular else 0
         if stat.S_ISDIR(real.st_mode):  # it is only compared with that of another directory
-            self.st_ino = real.st_ino
+            self.st_dev, self.st_ino = real.st_dev, real.st_ino
         self.st_mtime_ns = self.st_ctime_ns = 2_000_000_000
