@@ -137,10 +137,8 @@ class Store:
         result = Representation(metadata, None, file)
         cached = None
         if self._cache.accepts_content(metadata, now):
-            data = _peek(file, MAX_FILE_SIZE)
-            fingerprint = fingerprint_of(os.fstat(file.fileno()))
-            # Do not cache a file that changed while it was read.
-            if len(data) == metadata.size and fingerprint == metadata.fingerprint:
+            data = _read_unchanged(file, metadata)
+            if data is not None:
                 file.close()
                 result = cached = Representation(metadata, data, None)
         self._cache.put(name, CacheEntry(parts, metadata, cached))
@@ -235,9 +233,11 @@ class Store:
         return status is not None
 
 
-def _peek(file: io.FileIO, count: int) -> bytes:
-    """Return the first ``count`` bytes of a file; b"" on a read error (sending the file will report it)."""
+def _read_unchanged(file: io.FileIO, metadata: FileMetadata) -> bytes | None:
+    """Return the content of a small file; None if it changed meanwhile, or on an error (sending reports it)."""
     try:
-        return os.pread(file.fileno(), count, 0)
+        data = os.pread(file.fileno(), MAX_FILE_SIZE, 0)
+        status = os.fstat(file.fileno())
     except OSError:
-        return b""
+        return None
+    return data if len(data) == metadata.size and fingerprint_of(status) == metadata.fingerprint else None
