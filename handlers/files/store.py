@@ -234,7 +234,7 @@ class Store:
 
 
 def _read_unchanged(file: io.FileIO, metadata: FileMetadata) -> bytes | None:
-    """Return the content of a small file; None if it changed meanwhile, or on an error (sending reports it)."""
+    """Return the content of a small file; None if it changed, or on an error, which sending reports."""
     try:
         data = os.pread(file.fileno(), MAX_FILE_SIZE, 0)
         status = os.fstat(file.fileno())

@@ -1,6 +1,7 @@
 """A connection's share of a turn is counted in requests and chunks, not in bytes."""
 
 import socket
+from typing import Any
 
 import pytest
 
@@ -69,7 +70,7 @@ def test_a_turn_answers_at_most_its_share_of_requests() -> None:
     ],
     ids=["requests", "GET", "GET with a body", "POST", "POST without a body", "buffer", "bytes read"],
 )
-def test_each_limit_ends_the_share_of_a_turn(requests: bytes, settings: dict[str, float]) -> None:
+def test_each_limit_ends_the_share_of_a_turn(requests: bytes, settings: dict[str, Any]) -> None:
     routes, contents = Router(), iter(range(8))  # compressed content is cached: each one is different
     for method in ("GET", "POST"):
         routes.route(method, "/")(lambda _: Response(200, b"%d" % next(contents) * 1000, compress_min_size=0))

@@ -50,7 +50,7 @@ def keep_name(path: Path) -> None:
     pass
 
 
-def rename_over(path: Path) -> None:
+def take_name(path: Path) -> None:
     new = path.with_name("new")
     new.write_bytes(LARGE)
     new.rename(path)
@@ -60,7 +60,7 @@ def link(path: Path) -> None:
     path.with_name("link").hardlink_to(path)
 
 
-@pytest.mark.parametrize("replace", [keep_name, rename_over, Path.unlink, link])
+@pytest.mark.parametrize("replace", [keep_name, take_name, Path.unlink, link])
 @pytest.mark.parametrize(
     ("change", "fails_at"),
     [
