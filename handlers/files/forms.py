@@ -153,6 +153,8 @@ class FormUpload:
         try:
             for upload, _ in self._uploads:
                 upload.prepare()
+            if len({upload.directory for upload, _ in self._uploads}) > 1:
+                raise HTTPError(409, "the directory was replaced during the upload")
             with ExitStack() as linked:
                 next_number: dict[str, int] = {}
                 for upload, name in self._uploads:

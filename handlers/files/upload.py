@@ -158,6 +158,12 @@ class Upload:
 
     # Storing under a new name, in these steps; each raises OSError.
 
+    @property
+    def directory(self) -> tuple[int, int]:
+        """The device and inode of the directory of the file."""
+        status = os.fstat(self._parent)
+        return status.st_dev, status.st_ino
+
     def prepare(self) -> None:
         """Set the modification time to now, and write the file to the disk if fsync is enabled.
 
