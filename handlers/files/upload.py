@@ -43,6 +43,9 @@ ALGORITHMS = {"sha-256": hashlib.sha256, "sha-512": hashlib.sha512}
 # Errors of link() on file systems that have no hard links, or where the system forbids them.
 _WITHOUT_LINKS = frozenset({errno.EPERM, errno.EACCES, errno.ENOSYS, errno.EOPNOTSUPP})
 
+# Errors for names that the file system does not support, such as one with a question mark on FAT.
+_UNSUPPORTED_NAME = frozenset({errno.EINVAL, errno.EILSEQ, errno.ENAMETOOLONG})
+
 _serial = itertools.count(1)
 
 
@@ -298,8 +301,10 @@ def commit_error_from(error: OSError) -> HTTPError:
         return HTTPError(409, "a directory with this name exists")
     if isinstance(error, FileNotFoundError):
         return HTTPError(409, "the temporary file was deleted during the upload")
-    if error.errno == errno.ENAMETOOLONG:
-        return HTTPError(400, "the file system does not support such a long file name")
+    if error.errno in _UNSUPPORTED_NAME:
+        return HTTPError(
+            400, "the file system does not support this file name: it is too long, or has a special character"
+        )
     return http_error_from(error)
 
 
