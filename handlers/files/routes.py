@@ -137,6 +137,8 @@ class Files:
         if request.method == "POST":
             require_same_origin(request, self._allowed_origin)
             if is_directory_name(name):
+                _check_complete(head.headers)
+                _check_coding(head.headers)
                 return FormUpload(self._store, request, name, self._form_files)
         if _SPECIAL.isdisjoint(head.headers):
             return self._store.create(name, max(0, head.length))
@@ -151,8 +153,9 @@ class Files:
     def _open_special(self, request: Request) -> Upload | CheckedUpload:
         """Open an upload with conditions or a digest; raise HTTPError."""
         headers = request.headers
+        _check_complete(headers)
         if request.method == "PUT":
-            _check_representation(headers)
+            _check_coding(headers)
         digest = headers.get("repr-digest")
         digests = {} if digest is None else read_digests(digest)
         condition = precondition(request, self._store.wall_clock)
@@ -192,10 +195,14 @@ def redirect_to_slash(request: Request) -> Response:
     return Response(301, b"", (("Location", percent_encoded(f"./{last}/{query}")),))
 
 
-def _check_representation(headers: Headers) -> None:
-    """Check that the body of a PUT is a complete representation (RFC 9110, 9.3.4); raise HTTPError."""
+def _check_complete(headers: Headers) -> None:
+    """Check that the body is not a part of a file: it would be stored as the file. Raise HTTPError(400)."""
     if headers.get("content-range") is not None:  # RFC 9110, 14.5
-        raise HTTPError(400, "partial PUT is not supported (Content-Range)")
+        raise HTTPError(400, "partial uploads by Content-Range are not supported")
+
+
+def _check_coding(headers: Headers) -> None:
+    """Check that the body is not encoded (RFC 9110, 8.4); raise HTTPError(415)."""
     coding = headers.get("content-encoding", "identity")
     if coding.lower() != "identity":
         reason = f"Content-Encoding is not supported for uploads: {quote(coding)}"

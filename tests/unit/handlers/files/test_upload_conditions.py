@@ -201,8 +201,9 @@ def test_a_change_during_an_upload_is_not_lost(shared: Shared, client: Client) -
 # Unsupported representations.
 
 
-def test_put_with_content_range_is_refused(shared: Shared, client: Client) -> None:
-    assert send(client, "PUT", "/files/file", b"x", "Content-Range: bytes 0-0/6").status == 400
+@pytest.mark.parametrize("method", ["PUT", "POST"])
+def test_an_upload_with_content_range_is_refused(shared: Shared, client: Client, method: str) -> None:
+    assert send(client, method, "/files/file", b"x", "Content-Range: bytes 0-0/6").status == 400
     shared.assert_untouched()
 
 
