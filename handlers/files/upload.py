@@ -24,7 +24,7 @@ from hmac import compare_digest
 from typing import Protocol
 
 from reactor.http11.conditional import Validators
-from reactor.http11.errors import HTTPError
+from reactor.http11.errors import HTTPError, quote
 from reactor.http11.headers import Headers
 from reactor.http11.structured_fields import parse_dictionary
 
@@ -270,6 +270,20 @@ def require_length(headers: Headers) -> None:
         raise HTTPError(
             411, "missing Content-Length or Transfer-Encoding (an upload of 0 bytes needs Content-Length: 0)"
         )
+
+
+def check_complete(headers: Headers) -> None:
+    """Check that the body is not a part of a file: it would be stored as the file. Raise HTTPError(400)."""
+    if headers.get("content-range") is not None:  # RFC 9110, 14.5
+        raise HTTPError(400, "partial uploads by Content-Range are not supported")
+
+
+def check_coding(headers: Headers) -> None:
+    """Check that the body is not encoded (RFC 9110, 8.4); raise HTTPError(415)."""
+    coding = headers.get("content-encoding", "identity")
+    if coding.lower() != "identity":
+        reason = f"Content-Encoding is not supported for uploads: {quote(coding)}"
+        raise HTTPError(415, reason, (("Accept-Encoding", "identity"),))
 
 
 def read_digests(value: str) -> dict[str, bytes]:
