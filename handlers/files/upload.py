@@ -1,7 +1,7 @@
 """Uploads: write to a temporary file in the destination directory, and rename it when complete.
 
-1. Replacement is atomic: a download gets either the old content or the new. A file of a form gets its name by
-   ``link``, which never replaces a file.
+1. Replacement is atomic: a download gets either the old content or the new. A file of a form, and a new file
+   with a condition, gets its name by ``link``, which never replaces a file.
 2. A temporary file is locked while it is in use; the kernel releases the lock when the process ends.
    The temporary files of a killed process are removed after the next start.
 3. Free space is checked while data arrives. Preconditions are checked again before a file is replaced.
@@ -138,7 +138,7 @@ class Upload:
         return self
 
     def commit(self, touch: bool = False) -> None:
-        """Rename the temporary file to its final name, replacing any existing file.
+        """Give the temporary file its final name, replacing any existing file that the condition allows.
 
         ``touch``: set the modification time to now, since the last data may have arrived long ago.
         """
@@ -146,18 +146,30 @@ class Upload:
         if self._store.root.refresh() != self._generation:
             raise root_replaced()
         try:
-            if self._condition is not None:
-                self._store.check_destination(self._parent, self._name, self._condition)
             if touch:
                 os.utime(self._descriptor)
             if self._store.fsync:
                 os.fsync(self._descriptor)
-            os.rename(self._temporary, self._name, src_dir_fd=self._parent, dst_dir_fd=self._parent)
-            self._temporary = None
+            if self._condition is None or not self._create(self._condition):
+                os.rename(self._temporary, self._name, src_dir_fd=self._parent, dst_dir_fd=self._parent)
+                self._temporary = None
             if self._store.fsync:
                 os.fsync(self._parent)
         except OSError as error:
             raise commit_error_from(error) from None
+
+    def _create(self, condition: Condition) -> bool:
+        """Check the condition; link the file if none has its name. Return False if it must be replaced.
+
+        A rename would also replace a file that another process creates after the check.
+        """
+        while not self._store.check_destination(self._parent, self._name, condition):
+            try:
+                self.link(self._name)
+            except FileExistsError:
+                continue
+            return True
+        return False
 
     # Storing under a new name, in these steps; each raises OSError.
 
