@@ -11,7 +11,7 @@ import pytest
 
 from reactor.http11.message import FileSlice, Response
 from reactor.server.connection import Connection
-from reactor.server.write_buffer import unacknowledged
+from reactor.server.write_timeout import unacknowledged
 from tests.support.in_process import Client, Harness
 from tests.support.process import TIMEOUT
 from tests.support.requests import (
