@@ -68,6 +68,7 @@ CONTINUE = interim(100)
 RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 # Logged, never sent, for a response that is broken off by the client (as in nginx) or by the server.
 CLIENT_GONE, BROKEN_OFF = 499, 500
+BY_CLIENT = frozenset({CloseReason.CLIENT_CLOSED, CloseReason.TIMEOUT, CloseReason.SEND_FAILED})
 # Refusals that close the connection: the client is too slow, the body has no length, or a sink failed.
 CLOSING = frozenset({408, 411, 500})
 # When the server is stopping: seconds to wait for the first bytes of a new connection, and for an idle
@@ -86,7 +87,6 @@ WAITING = State.WAITING
 FINISHING = State.FINISHING
 DRAINING = State.DRAINING
 CLOSED = State.CLOSED
-BY_CLIENT = frozenset({CloseReason.CLIENT_CLOSED, CloseReason.TIMEOUT, CloseReason.SEND_FAILED})
 STOPPING = ServerState.STOPPING
 
 
