@@ -67,6 +67,7 @@ class Store:
         if precompressed and not self.is_single_file:
             self.precompressed = PrecompressedFiles(self.root, media_type, wall_clock)
         self._cache = FileCache()
+        self._cached_generation = self.root.generation
         self._close_callbacks: list[Callable[[], None]] = []
 
     def close(self) -> None:
@@ -81,9 +82,9 @@ class Store:
 
     def check(self) -> None:
         """Look up the shared path, at most once a second; raise HTTPError if it cannot be opened."""
-        generation = self.root.generation
         self.root.check()
-        if self.root.generation != generation:
+        if self.root.generation != self._cached_generation:
+            self._cached_generation = self.root.generation
             self._cache = FileCache()
 
     # Reading.
