@@ -486,6 +486,22 @@ def test_a_link_to_a_single_file_may_be_switched(tmp_path: Path, directories: tu
         assert listed(client) == ["latest"]
 
 
+def test_a_link_to_a_single_file_may_be_switched_by_way_of_a_missing_one(tmp_path: Path) -> None:
+    for name in ("v1", "v2"):
+        (tmp_path / name).write_text(name)
+    link = tmp_path / "latest"
+    link.symlink_to("v1")
+    clock = Clock()
+    with closing(Store(link, clock=clock)) as store, Harness(store=store) as server:
+        for target, status in (("v1", 200), ("missing/v2", 404), ("v2", 200)):
+            link.unlink()
+            link.symlink_to(target)
+            clock.advance(CHECK_INTERVAL)
+            answer = request(server.connect(), "GET", "/files/latest")
+            assert answer.status == status
+        assert answer.content == b"v2"
+
+
 def test_a_single_file_replaced_by_a_link_stays_missing(site: Site) -> None:
     """A client that can write to its directory cannot choose another file."""
     with closing(Store(site.path / "file", clock=site.clock)) as store, Harness(store=store) as server:
