@@ -322,6 +322,31 @@ def test_if_range_selects_range_or_whole_file(shared: Shared, client: Client, na
         assert (answer.status, answer.content) == (200, CONTENTS[name])
 
 
+@pytest.mark.parametrize("now", [NOW, NOW + 10**10], ids=["open file", "cached"])
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ["Range: bytes=1-2", 'If-Range: "other"'],
+        ["Range: bytes=5-1"],
+        ["Range: octets=0-1"],
+        ["Range: bytes=" + ",".join(["0-0"] * 65)],
+    ],
+)
+def test_a_range_that_is_not_applied_gets_the_uncompressed_file(
+    shared: Shared, now: float, lines: list[str]
+) -> None:
+    """Compressed content with the ETag of the file would corrupt a copy that is resumed later."""
+    (shared.path / "small.txt").write_bytes(CONTENT)
+    with closing(Store(shared.path, wall_clock=lambda: now)) as store, Harness(store=store) as server:
+        client = server.connect()
+        whole = client.get("/files/small.txt")
+        with closing(store.find("small.txt")) as found:
+            assert (found.data is None) == (now == NOW)
+        answer = request(client, "GET", "/files/small.txt", "Accept-Encoding: gzip", *lines)
+    assert (answer.status, answer.content) == (200, CONTENT)
+    assert answer.headers == whole.headers
+
+
 def test_preconditions_precede_ranges(client: Client, name: str) -> None:
     tag = etag(client, name)
     lines = ["Range: bytes=9999999-", f"If-None-Match: {tag}"]
