@@ -66,7 +66,7 @@ class Store:
         self.precompressed: PrecompressedFiles | None = None
         if precompressed and not self.is_single_file:
             self.precompressed = PrecompressedFiles(self._root, media_type, wall_clock)
-        self._cache = FileCache()
+        self._cache, self._cached_generation = FileCache(), self._root.generation
         self._close_callbacks: list[Callable[[], None]] = []
 
     def close(self) -> None:
@@ -81,10 +81,9 @@ class Store:
 
     def check(self) -> None:
         """Look up the shared path, at most once a second; raise HTTPError if it cannot be opened."""
-        generation = self._root.generation
         self._root.check()
-        if self._root.generation != generation:
-            self._cache = FileCache()
+        if self._root.generation != self._cached_generation:  # an upload or a failed check may have changed it
+            self._cache, self._cached_generation = FileCache(), self._root.generation
 
     # Reading.
 
