@@ -285,13 +285,15 @@ def root_replaced() -> HTTPError:
 
 
 def commit_error_from(error: OSError) -> HTTPError:
-    """Return the HTTPError for a failure to store a complete upload; raise any unexpected error again."""
+    """Return the HTTPError for a failure to store a complete upload."""
     if isinstance(error, IsADirectoryError):
         return HTTPError(409, "a directory with this name exists")
     if isinstance(error, FileNotFoundError):
         return HTTPError(409, "the temporary file was deleted during the upload")
     if error.errno == errno.ENAMETOOLONG:
         return HTTPError(400, "the file system does not support such a long file name")
+    if error.errno in (errno.EINVAL, errno.EILSEQ):  # such as "a:b" on FAT
+        return HTTPError(400, "the file system does not support this file name")
     return http_error_from(error)
 
 
