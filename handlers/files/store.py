@@ -21,7 +21,7 @@ from reactor.http11.errors import HTTPError
 from .cache import MAX_FILE_SIZE, CacheEntry, FileCache
 from .directory import EntryBatches
 from .media_types import MediaType, binary, file_type
-from .metadata import FileMetadata, Representation, fingerprint_of, validators_of
+from .metadata import MTIME, FileMetadata, Representation, fingerprint_of, validators_of
 from .names import find_refused_character, refused_character
 from .paths import MAX_NAME_LENGTH, http_error_from, not_found, open_regular, open_root
 from .precompressed import PrecompressedFiles
@@ -82,7 +82,7 @@ class Store:
     def check(self) -> None:
         """Look up the shared path, at most once a second; raise HTTPError if it cannot be opened."""
         self._root.check()
-        if self._root.generation != self._cached_generation:  # an upload or a failed check may have changed it
+        if self._root.generation != self._cached_generation:  # a failed check or an upload can change it, too
             self._cache, self._cached_generation = FileCache(), self._root.generation
 
     # Reading.
@@ -142,7 +142,8 @@ class Store:
             if len(data) == metadata.size and fingerprint == metadata.fingerprint:
                 file.close()
                 result = cached = Representation(metadata, data, None)
-        self._cache.put(name, CacheEntry(parts, metadata, cached))
+        if metadata.fingerprint[MTIME] <= now * 1e9:  # in the future, Last-Modified is missing only for now
+            self._cache.put(name, CacheEntry(parts, metadata, cached))
         return result
 
     # Writing.

@@ -135,6 +135,16 @@ def test_a_future_modification_time_is_not_sent(shared: Shared, client: Client) 
     assert answer.headers["etag"]
 
 
+def test_a_future_modification_time_is_sent_when_it_is_past(shared: Shared) -> None:
+    (shared.path / "large.txt").write_bytes(LARGE)
+    os.utime(shared.path / "large.txt", (NOW + 1, NOW + 1))
+    times = iter([NOW, NOW + 1])
+    with closing(Store(shared.path, wall_clock=lambda: next(times))) as store:
+        for expected in (None, NOW + 1):
+            with closing(store.find("large.txt")) as found:
+                assert found.metadata.validators.modified == expected
+
+
 @pytest.mark.parametrize("modified", [0, 1])
 def test_a_fixed_modification_time_is_not_a_validator(
     shared: Shared, client: Client, name: str, modified: int
