@@ -212,12 +212,14 @@ class Upload:
             log.warning("cannot remove %r, a file of a failed form: %s", self._name.decode(), error.strerror)
 
     def close(self) -> None:
-        """Close the file; remove it unless it was committed."""
+        """Close the file; remove it unless it was committed; log a failure."""
         try:
             if self._temporary is not None:
                 os.unlink(self._temporary, dir_fd=self._parent)
         except FileNotFoundError:
             pass  # already removed by another process
+        except OSError as error:
+            log.warning("cannot remove the unfinished upload %r: %s", self._temporary, error.strerror)
         finally:
             try:
                 os.close(self._descriptor)
