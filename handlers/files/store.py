@@ -172,9 +172,7 @@ class Store:
             if parent == self._root.descriptor:  # the root can be closed before the upload is
                 parent = os.dup(parent)
         except FileNotFoundError:
-            raise HTTPError(
-                409, "the parent directory does not exist (uploads do not create directories)"
-            ) from None
+            raise no_parent() from None
         except OSError as error:
             raise http_error_from(error) from None
         try:
@@ -183,6 +181,8 @@ class Store:
             return Upload(self, parent, create_temporary(parent), parts[-1], size, replaces, condition)
         except OSError as error:
             os.close(parent)
+            if error.errno == errno.ENOENT:  # the open directory was deleted
+                raise no_parent() from None
             if error.errno == errno.ENAMETOOLONG:
                 raise HTTPError(404, self._root.explain_invalid_name(name)) from None
             raise http_error_from(error) from None
@@ -233,6 +233,11 @@ class Store:
         if condition is not None:
             condition.check(status and validators_of(status, self.wall_clock()))
         return status is not None
+
+
+def no_parent() -> HTTPError:
+    """Return the error for an upload into a directory that does not exist."""
+    return HTTPError(409, "the parent directory does not exist (uploads do not create directories)")
 
 
 def _peek(file: io.FileIO, count: int) -> bytes:

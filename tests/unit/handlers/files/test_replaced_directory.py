@@ -413,6 +413,11 @@ def test_a_form_into_the_old_directory_is_409_and_leaves_nothing(
     assert not [name for name in site.files() if name.rpartition("/")[2] != "file"]
 
 
+def test_an_upload_that_begins_before_the_deletion_is_noticed_is_409(site: Site) -> None:
+    shutil.rmtree(site.path)
+    assert site.status("PUT", "/files/new", content=b"") == 409
+
+
 def test_an_upload_resumed_after_the_replacement_is_409(site: Site) -> None:
     first = request(
         site.client(), "PUT", "/files/up", "Upload-Complete: ?0", "Content-Length: 3", content=b"abc"
