@@ -256,7 +256,10 @@ class CheckedUpload:
 
 
 def require_length(headers: Headers) -> None:
-    """Raise HTTPError(411) for a request that is not chunked, unless it has a Content-Length."""
+    """Raise HTTPError(411) for a request that is not chunked, unless it has a Content-Length.
+
+    RFC 9110, 15.5.12. Without both, an empty body and a client that forgot the length look the same.
+    """
     if "content-length" not in headers:
         raise HTTPError(
             411, "missing Content-Length or Transfer-Encoding (an upload of 0 bytes needs Content-Length: 0)"
@@ -329,16 +332,7 @@ def remove_leftovers(root: SharedRoot) -> Generator[int, None, None]:
     while pending:
         parts = pending.pop()
         try:
-            directory = root.open_parts(parts)
-            try:
-                with os.scandir(directory) as entries:
-                    while batch := list(itertools.islice(entries, BATCH)):
-                        names = [each.name for each in batch if each.is_dir(follow_symlinks=False)]
-                        pending += [[*parts, os.fsencode(name)] for name in names]
-                        files = {each.name for each in batch}.difference(names)
-                        yield sum(_remove_unlocked(name, directory) for name in files)
-            finally:
-                os.close(directory)
+            yield from _clean_directory(root.open_parts(parts), parts, pending)
         except (FileNotFoundError, NotADirectoryError):
             pass  # removed in the meantime
         except OSError as error:
@@ -350,6 +344,21 @@ def remove_leftovers(root: SharedRoot) -> Generator[int, None, None]:
             len(unsearched),
             *unsearched[0],
         )
+
+
+def _clean_directory(
+    directory: int, parts: list[bytes], pending: list[list[bytes]]
+) -> Generator[int, None, None]:
+    """Remove the temporary files from one directory, and close it; add its subdirectories to ``pending``."""
+    try:
+        with os.scandir(directory) as entries:
+            while batch := list(itertools.islice(entries, BATCH)):
+                names = [each.name for each in batch if each.is_dir(follow_symlinks=False)]
+                pending += [[*parts, os.fsencode(name)] for name in names]
+                files = {each.name for each in batch}.difference(names)
+                yield sum(_remove_unlocked(name, directory) for name in files)
+    finally:
+        os.close(directory)
 
 
 def _remove_unlocked(name: str, directory: int) -> bool:
