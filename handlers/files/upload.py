@@ -309,7 +309,7 @@ def read_digests(value: str) -> dict[str, bytes]:
     """
     members = parse_dictionary(value)
     if members is None:  # only the names are used
-        members = {member.strip(" \t").partition("=")[0]: None for member in value.split(",")}
+        members = {member.partition("=")[0].strip(" \t").lower(): None for member in value.split(",")}
     digests = {}
     for name in members.keys() & ALGORITHMS.keys():
         digest = members[name]
@@ -325,7 +325,7 @@ def root_replaced() -> HTTPError:
 
 
 def commit_error_from(error: OSError) -> HTTPError:
-    """Return the HTTPError for a failure to store a complete upload; raise any unexpected error again."""
+    """Return the HTTPError for a failure to store a complete upload."""
     if isinstance(error, IsADirectoryError):
         return HTTPError(409, "a directory with this name exists")
     if isinstance(error, FileNotFoundError):
@@ -408,7 +408,8 @@ def _remove_unlocked(name: str, directory: int) -> bool:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         os.unlink(name, dir_fd=directory)
     except OSError as error:
-        if not isinstance(error, BlockingIOError):
+        # The upload is in progress, or was completed since the file was opened.
+        if not isinstance(error, (BlockingIOError, FileNotFoundError)):
             log.warning("cannot remove the unfinished upload %r: %s", name, error.strerror)
         return False
     finally:

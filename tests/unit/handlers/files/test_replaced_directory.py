@@ -428,6 +428,11 @@ def test_the_files_of_a_form_are_not_stored_in_two_directories(site: Site, old: 
     assert site.files() == ["build/file", "moved/file"]
 
 
+def test_an_upload_that_begins_before_the_deletion_is_noticed_is_409(site: Site) -> None:
+    shutil.rmtree(site.path)
+    assert site.status("PUT", "/files/new", content=b"") == 409
+
+
 def test_an_upload_resumed_after_the_replacement_is_409(site: Site) -> None:
     first = request(
         site.client(), "PUT", "/files/up", "Upload-Complete: ?0", "Content-Length: 3", content=b"abc"

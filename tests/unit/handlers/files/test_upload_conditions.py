@@ -309,6 +309,7 @@ def test_a_body_with_a_wrong_digest_is_not_stored(shared: Shared, client: Client
         f"sha-256=({digest(b'content!!')})",
         f'sha-256="{digest(b"content!!")}"',
         f"md5=:!:, sha-256=:{digest(b'content!!')}:",
+        *(f"SHA-256=:{digest(b'content!!')}:", f"sha-256 =:{digest(b'content!!')}:"),
     ],
 )
 def test_a_malformed_digest_is_refused_before_the_body(shared: Shared, client: Client, field: str) -> None:
