@@ -64,7 +64,7 @@ def test_a_turn_answers_at_most_its_share_of_requests() -> None:
         (GET, {"turn_compress": 2001}),
         (GET_WITH_BODY, {"turn_compress": 2001}),
         (POST, {"turn_compress": 2001}),
-        (EMPTY_PUT, {"turn_compress": 2001}),  # its sink is opened although there is no body
+        (EMPTY_PUT, {"turn_compress": 2001}),  # opens its sink for an empty body, too
         (PLAIN, {"high_water": 3000, "low_water": 2000}),
         (PLAIN, {"turn_read": len(PLAIN) * 3}),
     ],
