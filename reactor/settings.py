@@ -174,6 +174,14 @@ class Settings:
         0.001,
     )
 
+    watchdog: float = _limit(
+        0.0,
+        "seconds",
+        "logging",
+        "log the stack of a callback that blocks the event loop for longer than this; 0: off",
+        0,
+    )
+
     # Switches.
     date_header: bool = True
 

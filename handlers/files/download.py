@@ -28,11 +28,11 @@ def download(store: Store, request: Request, name: str) -> Response:
         return representation.full_response(None)
     # RFC 9110, 14.2: Range is defined for GET only.
     range_header = request.headers.get("range") if request.method == "GET" else None
-    if range_header is None:
-        representation = _prefer_variant(request, representation, store, name)
     try:
+        if range_header is None:
+            representation = _prefer_variant(request, representation, store, name)
         return _answer(request, representation, range_header, store.wall_clock())
-    except HTTPError:
+    except (HTTPError, OSError):
         representation.close()
         raise
 

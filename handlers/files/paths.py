@@ -205,10 +205,13 @@ class SharedRoot:
     def open_directory(self, name: str) -> int:
         """Open a directory ("": the root); return its descriptor. Raise HTTPError or OSError."""
         descriptor = self.open_parts(self.parts(name.removesuffix("/")) if name else [])
-        if os.fstat(descriptor).st_nlink:
-            return descriptor
-        os.close(descriptor)  # a deleted directory can be read: it is empty
-        raise not_found() if name else self.unavailable()
+        try:
+            if not os.fstat(descriptor).st_nlink:  # a deleted directory can be read: it is empty
+                raise not_found() if name else self.unavailable()
+        except (OSError, HTTPError):
+            os.close(descriptor)
+            raise
+        return descriptor
 
     def entries(self, name: str) -> EntryBatches:
         """Return the entries of a directory ("": the root), in batches. Raise HTTPError or OSError."""
@@ -296,8 +299,11 @@ def open_regular(name: bytes, parent: int) -> tuple[io.FileIO, os.stat_result]:
     if not stat.S_ISREG(os.stat(name, dir_fd=parent, follow_symlinks=False).st_mode):
         raise not_found()
     descriptor = os.open(name, READ, dir_fd=parent)
-    status = os.fstat(descriptor)
-    if not stat.S_ISREG(status.st_mode):
+    try:
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):
+            raise not_found()
+    except (OSError, HTTPError):
         os.close(descriptor)
-        raise not_found()
+        raise
     return io.FileIO(descriptor), status

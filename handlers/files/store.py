@@ -138,10 +138,8 @@ class Store:
         result = Representation(metadata, None, file)
         cached = None
         if self._cache.accepts_content(metadata, now):
-            data = _peek(file, MAX_FILE_SIZE)
-            fingerprint = fingerprint_of(os.fstat(file.fileno()))
-            # Do not cache a file that changed while it was read.
-            if len(data) == metadata.size and fingerprint == metadata.fingerprint:
+            data = _read_unchanged(file, metadata)
+            if data is not None:
                 file.close()
                 result = cached = Representation(metadata, data, None)
         if metadata.fingerprint[MTIME] <= now * 1e9:  # in the future, Last-Modified is missing only for now
@@ -242,9 +240,11 @@ def no_parent() -> HTTPError:
     return HTTPError(409, "the parent directory does not exist (uploads do not create directories)")
 
 
-def _peek(file: io.FileIO, count: int) -> bytes:
-    """Return the first ``count`` bytes of a file; b"" on a read error (sending the file will report it)."""
+def _read_unchanged(file: io.FileIO, metadata: FileMetadata) -> bytes | None:
+    """Return the content of a small file; None if it changed, or on an error, which sending reports."""
     try:
-        return os.pread(file.fileno(), count, 0)
+        data = os.pread(file.fileno(), MAX_FILE_SIZE, 0)
+        status = os.fstat(file.fileno())
     except OSError:
-        return b""
+        return None
+    return data if len(data) == metadata.size and fingerprint_of(status) == metadata.fingerprint else None

@@ -298,8 +298,10 @@ class Connection(EventHandler, ConnectionHooks):
         try:
             for _ in self._context.request_share:
                 if self._request_body is not None:
-                    if not self._take_content(self._request_body):
+                    taken = self._take_content(self._request_body)
+                    if taken is None:
                         return True
+                    compressed += taken
                 else:
                     request = parser.next_request()
                     if request is None:
@@ -337,9 +339,7 @@ class Connection(EventHandler, ConnectionHooks):
         self._request_body = request_body
         if request.head.expects_continue or request_body.interim_sink is not None:
             self._invite_content(request_body)
-        if self._parser.phase is not PHASE_CONTENT:
-            self._complete(request_body)
-        return 0
+        return 0 if self._parser.phase is PHASE_CONTENT else self._complete(request_body)
 
     def _invite_content(self, request_body: RequestBody) -> None:
         """Send the interim response of the sink, if any, and 100 (Continue) if the client expects it."""
@@ -359,28 +359,29 @@ class Connection(EventHandler, ConnectionHooks):
             self._unsent_exchanges.end(self._write_buffer.total_added)  # the previous response ends here
         self._write_buffer.write(data)
 
-    def _take_content(self, request_body: RequestBody) -> bool:
-        """Pass received body bytes to the sink; return False when more are needed."""
+    def _take_content(self, request_body: RequestBody) -> int | None:
+        """Pass received body bytes to the sink; return the bytes compressed, None if more are needed."""
         data = self._parser.next_content()
         if data:
             request_body.write(data)
         if self._parser.phase is not PHASE_CONTENT:
-            self._complete(request_body)
-            return True
+            return self._complete(request_body)
         sink = request_body.interim_sink
         # At most one waits until the client reads: the sink replaces it by a later one.
         if sink is not None and sink.interim is not None and not self._write_buffer.size:
             self._write_interim(request_body.take_interim())
-        return bool(data)
+        return 0 if data else None
 
-    def _complete(self, request_body: RequestBody) -> None:
-        """Answer a request whose body is complete, unless it has been refused."""
+    def _complete(self, request_body: RequestBody) -> int:
+        """Answer a complete request, unless it has been refused; return the number of bytes compressed."""
         request_body.finish()
+        compressed = 0
         if request_body.handler is not None:
-            self._respond(request_body.request, request_body.handler)
+            compressed = self._respond(request_body.request, request_body.handler)
         elif self.state is RECEIVING_CONTENT and self._parser.phase is PHASE_HEAD:
             self._enter(RECEIVING_HEAD)  # of the next request
         self._close_request_body()
+        return compressed
 
     def _close_request_body(self) -> None:
         if self._request_body is not None:  # None if a handler has closed this connection

@@ -27,6 +27,7 @@ from reactor.http11.message import HeaderPairs
 from reactor.logs.access_log import FORMATS, AccessLog
 from reactor.logs.slow_callbacks import SlowCallbackLog
 from reactor.logs.stderr import nonblocking_stderr
+from reactor.logs.watchdog import Watchdog
 from reactor.loop import Reactor
 from reactor.routing import Router
 from reactor.server.acceptor import Acceptor, ConnectionFactory
@@ -149,6 +150,7 @@ class Server:
             self.reactor.at_turn_end(lines.flush)
         self._shutdown = Shutdown(self.context, self._acceptor, self._stop_loop)
         SlowCallbackLog(self.reactor, settings.slow_turn)
+        self._watchdog = Watchdog(self._run_loop, settings.watchdog)
         try:
             instrumentation.on_start(self)
         except BaseException:
@@ -193,7 +195,7 @@ class Server:
             self._run_loop.register(self._signals)
             if threading.current_thread() is threading.main_thread():
                 self._signals.catch(_signals())
-            with nonblocking_stderr():
+            with nonblocking_stderr(), self._watchdog.watch():
                 on_ready()
                 if not self._signals.closed:
                     self._run_loop.run()

@@ -5,7 +5,7 @@ import socket
 from collections import Counter
 from collections.abc import Callable
 from math import inf
-from typing import Any
+from typing import Any, Self
 
 from reactor.event_handler import EventHandler, Interest
 from reactor.loop import Reactor
@@ -94,7 +94,7 @@ class ReactorHarness:
         self._sockets: list[socket.socket] = []
         self._peers: dict[str, socket.socket] = {}
 
-    def __enter__(self) -> "ReactorHarness":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *error: object) -> None:

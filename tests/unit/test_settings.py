@@ -43,10 +43,11 @@ DEFAULTS = {
     "turn_accepts": 64,
     "turn_requests": 64,
     "max_connections": 0,
+    "watchdog": 0,
     "date_header": True,
 }
 
-# Settings for which 0 is valid: no body, no space kept free, no minimum rate, no delay.
+# Settings for which 0 is valid: no body, no space kept free, no minimum rate, no delay, no watchdog.
 ZERO_IS_A_VALUE = {
     "max_body",
     "min_free_space",
@@ -56,6 +57,7 @@ ZERO_IS_A_VALUE = {
     "low_water",
     "max_connections",
     "max_chunk_extensions",
+    "watchdog",
 }
 
 
@@ -73,7 +75,7 @@ def test_a_limit_has_a_unit_a_group_and_a_reason(each: Field[Any]) -> None:
 
 @every_limit
 def test_a_deadline_is_in_seconds(each: Field[Any]) -> None:
-    is_duration = each.name.endswith(("_timeout", "_delay")) or each.name == "slow_turn"
+    is_duration = each.name.endswith(("_timeout", "_delay")) or each.name in ("slow_turn", "watchdog")
     assert is_duration == (each.metadata["unit"] == "seconds")
 
 

@@ -4,6 +4,7 @@ import gc
 import io
 import json
 import re
+import select
 import weakref
 import zlib
 from collections.abc import Callable
@@ -148,6 +149,33 @@ def test_a_response_is_logged_after_its_last_byte(log: Log) -> None:
         assert log.lines == []
         client.assert_responds()
         assert [entry["content"] for entry in log.entries] == ["1000000"]
+
+
+@pytest.mark.parametrize("layout", FORMATS)
+def test_each_line_has_the_time_of_its_second(log: Log, layout: str) -> None:
+    with Harness(access_log=log, log_format=layout) as server:
+        client = server.connect()
+        for _ in range(4):
+            client.get("/")
+            server.wall += 0.5
+    assert [re.findall(r"22:13:2\d", line) for line in log.lines] == [["22:13:20"]] * 2 + [["22:13:21"]] * 2
+
+
+LONG_TEXTS = (b"a" * 4000, b"\xff" * 4000, b'"' * 4000)
+
+
+@pytest.mark.parametrize("text", LONG_TEXTS, ids=["plain", "outside of ASCII", "escaped"])
+@pytest.mark.parametrize("layout", FORMATS)
+def test_a_line_with_long_texts_fits_into_one_write_to_a_pipe(log: Log, layout: str, text: bytes) -> None:
+    target = b"/echo/" + (b"a" * 4000 if text[:1] in b'"\xff' else text)
+    with Harness(access_log=log, log_format=layout) as server:
+        client = server.connect()
+        client.send(
+            b"GET %b HTTP/1.1\r\nHost: a\r\nReferer: %b\r\nUser-Agent: %b\r\n\r\n" % (target, text, text)
+        )
+        client.assert_responds()
+    [line] = log.lines
+    assert len(line.encode()) < select.PIPE_BUF
 
 
 def test_lines_of_one_turn_are_one_write(log: Log) -> None:

@@ -108,6 +108,33 @@ def test_a_download_that_the_server_breaks_off_is_logged_as_500_with_the_reason(
     assert (record.levelno, record.exc_info) == (logging.ERROR, None)
 
 
+class BrokenLog(Log):
+    """A log that cannot be written while ``broken``."""
+
+    broken = True
+
+    def write(self, text: str) -> int:
+        if self.broken:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return super().write(text)
+
+
+def test_lines_that_could_not_be_written_are_counted_and_not_kept(caplog: pytest.LogCaptureFixture) -> None:
+    log = BrokenLog()
+    with Harness(access_log=log) as server:
+        client = server.connect()
+        for number in range(3):
+            client.get(f"/echo/{number}")
+        log.broken = False
+        for number in range(3, 5):
+            client.get(f"/echo/{number}")
+    assert [entry["line"] for entry in log.entries] == ["GET /echo/3 HTTP/1.1", "GET /echo/4 HTTP/1.1"]
+    assert caplog.messages == [
+        "cannot write the access log: No space left on device",
+        "dropped 3 access log lines (No space left on device)",
+    ]
+
+
 @pytest.mark.parametrize("access_log", [True, False])
 def test_the_reason_of_a_failed_stream_is_logged_with_its_traceback(
     access_log: bool, caplog: pytest.LogCaptureFixture

@@ -17,6 +17,17 @@ def log() -> Log:
     return Log()
 
 
+ESCAPED = {*range(0x20), ord('"'), ord("\\"), *range(0x7F, 0xA0), *range(0xD800, 0xE000)}
+
+
+def test_exactly_these_characters_are_escaped_and_each_escape_is_unambiguous() -> None:
+    for code in (*range(0x180), 0xD7FF, 0xD800, 0xDFFF, 0xE000):
+        shown = escape_controls(chr(code))
+        assert shown == (f"\\x{code:02x}" if code in ESCAPED else chr(code))
+    for text in (*NASTY, "\n", "\x7f"):  # otherwise \\x22 could stand for itself or for a quote
+        assert re.sub(r"\\x([0-9a-f]+)", lambda match: chr(int(match[1], 16)), escape_controls(text)) == text
+
+
 NASTY = ['"', "\\", '" 200 5 "-" "-" 0 c1#1', "\t", "\x85", "\xa0", "\xff", "\\x22"]
 
 

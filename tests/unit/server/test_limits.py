@@ -1,11 +1,12 @@
 """Each limit on a request: the largest size that is accepted, and one byte more."""
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from reactor.http11.message import Response
+from reactor.http11.message import Content, FileSlice, Response
 from tests.support.in_process import Client, Harness
 from tests.support.requests import (
     RecordingSink,
@@ -135,16 +136,29 @@ def test_a_turn_reads_at_most_its_share() -> None:
         client.assert_responds(200)
 
 
-@pytest.mark.parametrize("content", [b"a" * 10_000, [b"a" * 10_000]], ids=["whole", "stream"])
-def test_a_turn_sends_at_most_its_share(content: bytes | list[bytes]) -> None:
-    with Harness(answering(lambda: Response(200, content)), turn_send=1000) as server:
+@pytest.mark.parametrize("share", [1, 100, 1000])
+@pytest.mark.parametrize("kind", ["whole", "stream", "small chunks", "file"])
+def test_a_turn_sends_at_most_its_share(kind: str, share: int, tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"a" * 10_000)
+
+    def respond() -> Response:
+        contents: dict[str, Content] = {
+            "whole": b"a" * 10_000,
+            "stream": [b"a" * 10_000],
+            "small chunks": [b"a" * 10] * 1000,
+        }
+        if kind == "file":
+            return Response(200, FileSlice(open(tmp_path / "file", "rb"), 0, 10_000))
+        return Response(200, contents[kind])
+
+    with Harness(answering(respond), turn_send=share) as server:
         client = server.connect()
         write(client, request("/0"))
         received = b""
         for _ in range(5):
             server.reactor.turn()
             data, _ = read_available(client)
-            assert 0 < len(data) <= 1000
+            assert 0 < len(data) <= share
             received += data
         client.received = received
         assert client.assert_responds(200).content == b"a" * 10_000

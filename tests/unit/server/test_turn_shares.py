@@ -1,6 +1,9 @@
 """A connection's share of a turn is counted in requests and chunks, not in bytes."""
 
 import socket
+from typing import Any
+
+import pytest
 
 from reactor.event_handler import EventHandler, Interest
 from reactor.http11.chunked import CHUNKS_PER_CALL
@@ -9,7 +12,10 @@ from reactor.loop import Reactor
 from reactor.routing import Router
 from tests.support.in_process import Harness
 
-GET = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
+GET = b"GET / HTTP/1.1\r\nHost: x\r\nAccept-Encoding: gzip\r\n\r\n"
+PLAIN = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
+GET_WITH_BODY = GET[:-2] + b"Content-Length: 1\r\n\r\nx"
+POST, EMPTY_PUT = GET_WITH_BODY.replace(b"GET", b"POST"), GET.replace(b"GET", b"PUT")
 CHUNKED = b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
 
 
@@ -48,6 +54,31 @@ def test_a_turn_answers_at_most_its_share_of_requests() -> None:
             server.reactor.turn()
             answered.append(client.connection.served)
         assert answered == [3, 6, 8, 8]
+        assert len(client.responses()) == 8
+
+
+@pytest.mark.parametrize(
+    ("requests", "settings"),
+    [
+        (GET, {"turn_requests": 3}),
+        (GET, {"turn_compress": 2001}),
+        (GET_WITH_BODY, {"turn_compress": 2001}),
+        (POST, {"turn_compress": 2001}),
+        (EMPTY_PUT, {"turn_compress": 2001}),  # opens its sink for an empty body, too
+        (PLAIN, {"high_water": 3000, "low_water": 2000}),
+        (PLAIN, {"turn_read": len(PLAIN) * 3}),
+    ],
+    ids=["requests", "GET", "GET with a body", "POST", "PUT", "buffer", "bytes read"],
+)
+def test_each_limit_ends_the_share_of_a_turn(requests: bytes, settings: dict[str, Any]) -> None:
+    routes, contents = Router(), iter(range(8))  # compressed content is cached: each one is different
+    for register in (routes.get("/"), routes.post("/"), routes.route("PUT", "/", lambda _: CountingSink())):
+        register(lambda _: Response(200, b"%d" % next(contents) * 1000, compress_min_size=0))
+    with Harness(routes, **settings) as server:
+        client = server.connect()
+        client.sock.sendall(requests * 8)
+        server.reactor.turn()
+        assert client.connection.served == 3
         assert len(client.responses()) == 8
 
 

@@ -43,6 +43,55 @@ def etag(client: Client, name: str, *lines: str) -> str:
     return client.get(f"/files/{name}", *lines).headers["etag"]
 
 
+# Changes while a file is sent.
+
+
+def keep_name(path: Path) -> None:
+    pass
+
+
+def take_name(path: Path) -> None:
+    new = path.with_name("new")
+    new.write_bytes(LARGE)
+    new.rename(path)
+
+
+def link(path: Path) -> None:
+    path.with_name("link").hardlink_to(path)
+
+
+@pytest.mark.parametrize("replace", [keep_name, take_name, Path.unlink, link])
+@pytest.mark.parametrize(
+    ("change", "fails_at"),
+    [
+        (lambda file: None, None),
+        (lambda file: os.ftruncate(file, 9), 0),
+        (lambda file: os.pwrite(file, b"other", 0), 1),  # the second check that sees it
+        (lambda file: os.pwrite(file, b"more", len(LARGE)), None),
+    ],
+    ids=["unchanged", "shorter", "modified", "longer"],
+)
+def test_an_open_file_is_checked_whatever_becomes_of_its_name(
+    replace: Callable[[Path], None], change: Callable[[int], object], fails_at: int | None, shared: Shared
+) -> None:
+    path = shared.path / "large.txt"
+    path.write_bytes(LARGE)
+    os.utime(path, (WRITTEN, WRITTEN))
+    with (
+        closing(Store(shared.path)) as store,
+        closing(store.find("large.txt")) as found,
+        open(path, "r+b") as file,
+    ):
+        replace(path)
+        change(file.fileno())
+        for number in range(3):
+            if number == fails_at:
+                with pytest.raises(OSError, match=r"the file (shrank|was modified)"):
+                    found.check()
+                break
+            found.check()
+
+
 # Validators.
 
 

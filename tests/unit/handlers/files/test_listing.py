@@ -80,6 +80,7 @@ class Reader(HTMLParser):
         self.tags: list[str] = []
         self.links: list[str] = []
         self.names: list[str] = []
+        self.title = ""
         self.sorted: dict[str, str] = {}
         self._in_name = False
         self.feed(page)
@@ -103,6 +104,8 @@ class Reader(HTMLParser):
     def handle_data(self, data: str) -> None:
         if self._in_name:
             self.names[-1] += data
+        elif self.tags[-1:] == ["title"]:
+            self.title += data
 
 
 # Content negotiation.
@@ -252,12 +255,13 @@ def test_sizes_are_readable(size: int, text: str) -> None:
 @pytest.mark.parametrize("name", HOSTILE)
 @pytest.mark.parametrize("suffix", ["", "/"])
 def test_names_are_escaped_in_every_format(name: str, suffix: str) -> None:
-    path = f"/files/{name}/below/"
+    path = f"/files/{name}/below/{name}/"
     batch = [entry(name + suffix)]
-    plain = Reader(written([entry("plain" + suffix)], accept="text/html", path="/files/plain/below/"))
+    plain = Reader(written([entry("plain" + suffix)], accept="text/html", path="/files/plain/below/plain/"))
     reader = Reader(written(batch, accept="text/html", path=path))
     assert reader.tags == plain.tags
-    assert reader.names == ["files", name, "below", name]
+    assert reader.title == path + "\n"
+    assert reader.names == ["files", name, "below", name, name]
     link = reader.links[-1]
     assert re.fullmatch(r"(?:[0-9A-Za-z._~-]|%[0-9A-F]{2})+/?", link)
     assert unquote(link.removesuffix("/") if suffix else link) == name

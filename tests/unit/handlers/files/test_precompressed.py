@@ -67,6 +67,51 @@ def test_a_compressed_response_has_its_own_strong_etag(client: Client, name: str
     assert client.get(f"/files/{name}", f"If-None-Match: {coded}").status == 200
 
 
+VARIANTS = {
+    "br": (".br", b"any bytes"),
+    "zstd": (".zst", b"\x28\xb5\x2f\xfd" + b"a frame"),
+    "gzip": (".gz", gzip.compress(b"a variant")),
+}
+
+
+@pytest.mark.parametrize("name", ["text.txt", "long.txt"])
+@pytest.mark.parametrize("coding", [*VARIANTS, "gzip on the fly"])
+@pytest.mark.parametrize(
+    ("ranges", "status"),
+    [("0-9", 206), ("-10", 206), ("0-9,20-29", 206), ("9999999-", 416), ("invalid", 200)],
+)
+@pytest.mark.parametrize("if_range", ["", "its own", "of the variant"])
+def test_a_range_request_selects_the_file_itself_whatever_is_accepted(
+    name: str, coding: str, ranges: str, status: int, if_range: str, shared: Shared, client: Client
+) -> None:
+    accepted = f"Accept-Encoding: {coding.partition(' ')[0]}"
+    if coding in VARIANTS:
+        suffix, content = VARIANTS[coding]
+        write(shared, name + suffix, content)
+    plain, variant = client.get(f"/files/{name}"), client.get(f"/files/{name}", accepted)
+    assert variant.headers["content-encoding"] == coding.partition(" ")[0]
+    lines = [accepted, f"Range: bytes={ranges}"]
+    if if_range:
+        etag = (plain if if_range == "its own" else variant).headers["etag"]
+        lines.append(f"If-Range: {etag}")
+        status = 200 if if_range == "of the variant" else status
+    answer = request(client, "GET", f"/files/{name}", *lines)
+    assert answer.status == status
+    assert "content-encoding" not in answer.headers
+    if status == 416:
+        assert answer.headers["content-range"] == f"bytes */{len(plain.content)}"
+        return
+    assert answer.headers["etag"] == plain.headers["etag"]
+    if status == 200:
+        assert answer.content == plain.content
+    elif "," in ranges:
+        assert answer.content.count(b"\r\n\r\n" + plain.content[:10] + b"\r\n") == 1
+    else:
+        assert answer.content == (plain.content[:10] if ranges == "0-9" else plain.content[-10:])
+    head = request(client, "HEAD", f"/files/{name}", *lines[:2])  # Range is defined for GET only
+    assert (head.status, head.headers["etag"]) == (200, variant.headers["etag"])
+
+
 def test_a_range_is_of_the_uncompressed_file(client: Client) -> None:
     plain = client.get("/files/text.txt").headers["etag"]
     answer = request(client, "GET", "/files/text.txt", "Accept-Encoding: gzip", "Range: bytes=4-7")

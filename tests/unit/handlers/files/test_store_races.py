@@ -1,9 +1,11 @@
 """Races: the directory changes while a path is opened; nothing outside is ever read or written."""
 
 import os
+import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from pathlib import Path
 
 import pytest
 
@@ -113,6 +115,39 @@ def test_a_swap_before_any_system_call_is_harmless(
         assert outcome(lambda: upload_to(store, "below/new")) in (None, 404)
     assert {path.name for path in shared.outside.rglob("*")} == {"below", "file"}
     assert (shared.outside / "below" / "file").read_bytes() == SECRET
+
+
+def make_directory(path: Path) -> None:
+    path.mkdir()
+
+
+def make_socket(path: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as one:
+        one.bind(os.path.relpath(path))  # the path of a socket must be short
+
+
+@pytest.mark.parametrize("make", [make_directory, os.mkfifo, make_socket, Path.touch])
+def test_the_kind_of_a_file_is_checked_again_after_it_was_opened(
+    make: Callable[[Path], None], shared: Shared, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A FIFO, say, replaces the file between stat and open: reading it would block the loop."""
+    real = os.stat
+
+    def stat_and_replace(*arguments: object, **keywords: object) -> object:
+        status = real(*arguments, **keywords)  # type: ignore[arg-type]
+        monkeypatch.setattr(os, "stat", real)
+        (shared.path / "file").unlink()
+        make(shared.path / "file")
+        return status
+
+    monkeypatch.setattr(os, "stat", stat_and_replace)
+    with no_descriptor_leaks():
+        if make is Path.touch:
+            assert read(store, "file") == b""
+        else:
+            with pytest.raises(HTTPError) as caught:
+                store.find("file")
+            assert caught.value.status == 404
 
 
 def test_a_file_that_becomes_a_link_is_not_followed(shared: Shared, swapper: Swapper) -> None:
