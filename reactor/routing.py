@@ -154,7 +154,7 @@ class Route:
     """A handler, and the sink factory for the body; None to respond without reading the body.
 
     ``always_open_sink`` opens a sink for requests without a body, too, since the handler uses its result.
-    ``limits`` is headers with limits of the body; they are sent with 413 and in responses to OPTIONS.
+    ``limits`` is headers that say which bodies are accepted, for 413 and responses to OPTIONS.
     """
 
     __slots__ = ("always_open_sink", "handler", "limits", "sink", "template")

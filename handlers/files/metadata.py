@@ -18,7 +18,7 @@ from reactor.http11.conditional import Validators
 from reactor.http11.dates import format_date
 from reactor.http11.message import Content, FileSlice, HeaderPairs, Response
 
-from .media_types import FileType
+from .media_types import VARY, FileType
 
 # Bytes per read of a file that is not sent by sendfile, usually because it is compressed. zlib takes half a
 # millisecond for a chunk, and every response compressed in the same turn adds as much.
@@ -75,11 +75,13 @@ class FileMetadata:
         self.compressible = file_type.compressible
         self.varies = file_type.varies
         self.validators = self.gzip_validators = validators_of(status, now)
-        self.headers = self.gzip_headers = file_type.headers + validator_headers(self.validators)
+        vary = VARY if self.varies else ()
+        self.headers = self.gzip_headers = file_type.headers + vary + validator_headers(self.validators)
         if self.compressible:
             # RFC 9110, 8.8.3.3: each coding has its own validator.
             etag = self.validators.etag[:-1] + _GZIP_END
             self.gzip_validators = Validators(etag, self.validators.modified)
+            # Without Vary, which the serializer adds.
             self.gzip_headers = file_type.headers + validator_headers(self.gzip_validators)
 
     def validators_as(self, coding: str | None) -> Validators:
@@ -121,9 +123,7 @@ class Representation:
     def full_response(self) -> Response:
         """Return the response with the complete file, uncompressed."""
         metadata = self.metadata
-        min_size = 0 if metadata.compressible else None
-        body = self.range_body(range(metadata.size))
-        return Response(200, body, metadata.headers, compress_min_size=min_size)
+        return Response(200, self.range_body(range(metadata.size)), metadata.headers)
 
     def compressed_response(self, on_close: Callable[[], None]) -> Response:
         """Return the response with the complete file, to be compressed on the fly.

@@ -22,7 +22,7 @@ from reactor.http11.errors import HTTPError
 from .cache import MAX_FILE_SIZE, CacheEntry, FileCache
 from .directory import EntryBatches
 from .media_types import MediaType, binary, file_type
-from .metadata import FileMetadata, Representation, fingerprint_of, validators_of
+from .metadata import MTIME, FileMetadata, Representation, fingerprint_of, validators_of
 from .names import find_refused_character, refused_character
 from .paths import MAX_NAME_LENGTH, http_error_from, not_found, open_regular, open_root
 from .precompressed import PrecompressedFiles
@@ -64,20 +64,21 @@ class Store:
         self._media_type = media_type
         self.serves_pages = media_type is not binary  # index.html in place of a listing
         self._clock = clock
-        self.root = self._root = open_root(path, hidden, clock)
-        self.is_single_file = self._root.is_single_file
+        self.root = open_root(path, hidden, clock)
+        self.is_single_file = self.root.is_single_file
         self.precompressed: PrecompressedFiles | None = None
         if precompressed and not self.is_single_file:
-            self.precompressed = PrecompressedFiles(self._root, media_type, wall_clock)
+            self.precompressed = PrecompressedFiles(self.root, media_type, wall_clock)
         self.compressions = BoundedSemaphore(MAX_COMPRESSIONS)  # files that are being compressed
         self._cache = FileCache()
+        self._cached_generation = self.root.generation
         self._close_callbacks: list[Callable[[], None]] = []
 
     def close(self) -> None:
         """Call the functions passed to ``on_close``, then close the directory."""
         for function in self._close_callbacks:
             function()
-        self._root.close()
+        self.root.close()
 
     def on_close(self, function: Callable[[], None]) -> None:
         """Register a function that ``close`` calls first (to close unfinished uploads)."""
@@ -85,9 +86,9 @@ class Store:
 
     def check(self) -> None:
         """Look up the shared path, at most once a second; raise HTTPError if it cannot be opened."""
-        generation = self._root.generation
-        self._root.check()
-        if self._root.generation != generation:
+        self.root.check()
+        if self.root.generation != self._cached_generation:
+            self._cached_generation = self.root.generation
             self._cache = FileCache()
 
     # Reading.
@@ -96,7 +97,7 @@ class Store:
         """Open a directory ("": the shared one); return its descriptor. Raise HTTPError."""
         self.check()
         try:
-            return self._root.open_directory(name)
+            return self.root.open_directory(name)
         except OSError as error:
             raise http_error_from(error) from None
 
@@ -104,18 +105,18 @@ class Store:
         """Return the entries of a directory ("": the shared one), in batches. Raise HTTPError."""
         self.check()
         try:
-            return self._root.entries(name)
+            return self.root.entries(name)
         except OSError as error:
             raise http_error_from(error) from None
 
     def find(self, name: str) -> Representation:
         """Return the representation of a regular file, from the cache, or by opening it. Raise HTTPError."""
-        if self._clock() >= self._root.check_at:  # here and in ``create`` to save two calls per request
+        if self._clock() >= self.root.check_at:  # here and in ``create`` to save two calls per request
             self.check()
         entry = self._cache.get(name)
-        parts = self._root.parts(name) if entry is None else entry.parts
+        parts = self.root.parts(name) if entry is None else entry.parts
         try:
-            parent = self._root.open_parent(parts)
+            parent = self.root.open_parent(parts)
             try:
                 if entry is not None and entry.representation is not None:
                     status = os.stat(parts[-1], dir_fd=parent, follow_symlinks=False)
@@ -123,7 +124,7 @@ class Store:
                         return entry.representation
                 file, status = open_regular(parts[-1], parent)
             finally:
-                self._root.close_parent(parent)
+                self.root.close_parent(parent)
         except OSError as error:
             raise http_error_from(error) from None
         now = self.wall_clock()
@@ -147,7 +148,8 @@ class Store:
             if len(data) == metadata.size and fingerprint == metadata.fingerprint:
                 file.close()
                 result = cached = Representation(metadata, data, None)
-        self._cache.put(name, CacheEntry(parts, metadata, cached))
+        if metadata.fingerprint[MTIME] <= now * 1e9:  # in the future, Last-Modified is missing only for now
+            self._cache.put(name, CacheEntry(parts, metadata, cached))
         return result
 
     # Writing.
@@ -160,25 +162,23 @@ class Store:
         The condition is checked now, and again just before the file is replaced. With ``is_new`` no file is
         replaced: the upload is to be stored by ``link``. An invalid name is 400 then, and 404 otherwise.
         """
-        if self._clock() >= self._root.check_at:
+        if self._clock() >= self.root.check_at:
             self.check()
         refused = find_refused_character(name, name.rfind("/") + 1)
         if refused is not None:
             raise refused_character(refused)
         try:
-            parts = self._root.parts(name)
+            parts = self.root.parts(name)
             if is_new and len(parts[-1]) > MAX_NAME_LENGTH:
                 raise not_found()
         except HTTPError:
-            raise HTTPError(400 if is_new else 404, self._root.explain_invalid_name(name)) from None
+            raise HTTPError(400 if is_new else 404, self.root.explain_invalid_name(name)) from None
         try:
-            parent = self._root.open_parent(parts)
-            if parent == self._root.descriptor:  # the root can be closed before the upload is
+            parent = self.root.open_parent(parts)
+            if parent == self.root.descriptor:  # the root can be closed before the upload is
                 parent = os.dup(parent)
         except FileNotFoundError:
-            raise HTTPError(
-                409, "the parent directory does not exist (uploads do not create directories)"
-            ) from None
+            raise no_parent() from None
         except OSError as error:
             raise http_error_from(error) from None
         try:
@@ -187,8 +187,10 @@ class Store:
             return Upload(self, parent, create_temporary(parent), parts[-1], size, replaces, condition)
         except OSError as error:
             os.close(parent)
+            if error.errno == errno.ENOENT:  # the open directory was deleted
+                raise no_parent() from None
             if error.errno == errno.ENAMETOOLONG:
-                raise HTTPError(404, self._root.explain_invalid_name(name)) from None
+                raise HTTPError(404, self.root.explain_invalid_name(name)) from None
             raise http_error_from(error) from None
         except BaseException:
             os.close(parent)
@@ -197,15 +199,15 @@ class Store:
     def remove(self, name: str, condition: Condition | None = None) -> None:
         """Remove a file. Raise HTTPError: 404 if it does not exist, 409 if it is a directory."""
         self.check()
-        parts = self._root.parts(name)
+        parts = self.root.parts(name)
         try:
-            parent = self._root.open_parent(parts)
+            parent = self.root.open_parent(parts)
             try:
                 if not self.check_destination(parent, parts[-1], condition):
                     raise not_found()
                 os.unlink(parts[-1], dir_fd=parent)
             finally:
-                self._root.close_parent(parent)
+                self.root.close_parent(parent)
         except OSError as error:
             raise http_error_from(error) from None
         self._cache.drop(name)
@@ -219,7 +221,7 @@ class Store:
 
     def remove_leftovers(self) -> Generator[int, None, None]:
         """Remove the temporary files of killed processes in small steps; yield the number removed by each."""
-        return remove_leftovers(self._root)
+        return remove_leftovers(self.root)
 
     def check_destination(self, parent: int, name: bytes, condition: Condition | None) -> bool:
         """Check that a name may be written or removed; return whether a file with this name exists.
@@ -237,6 +239,11 @@ class Store:
         if condition is not None:
             condition.check(status and validators_of(status, self.wall_clock()))
         return status is not None
+
+
+def no_parent() -> HTTPError:
+    """Return the error for an upload into a directory that does not exist."""
+    return HTTPError(409, "the parent directory does not exist (uploads do not create directories)")
 
 
 def _peek(file: io.FileIO, count: int) -> bytes:

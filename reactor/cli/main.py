@@ -154,7 +154,9 @@ def _serve(
         log.warning("access log disabled: stdout is closed")
     if options.directory is not None:
         store = _open_store(options, settings)
-        shared = escape_unprintable(os.path.abspath(options.directory))
+        # abspath() removes ".." with the name before it, which may be that of a symbolic link.
+        absolute = os.path.realpath if ".." in options.directory.split("/") else os.path.abspath
+        shared = escape_unprintable(absolute(options.directory))
         if store.is_single_file:
             shared, options.read_only = f"the file {shared}", True
     try:

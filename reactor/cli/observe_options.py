@@ -108,7 +108,7 @@ def instrument(options: argparse.Namespace, settings: Settings) -> Iterator[Inst
 def describe(instrumentation: Instrumentation | None) -> str:
     """Return the note for the start line on where the server can be observed, or ""."""
     inspector_address = "" if instrumentation is None else instrumentation.description
-    return inspector_address and f"--auth does not cover the {inspector_address}"
+    return inspector_address and f"{inspector_address}, which --auth does not cover"
 
 
 def _instrumentation(

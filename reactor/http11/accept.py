@@ -91,8 +91,8 @@ def prefers_html(accept: str | None) -> bool:
 def _rank_formats(accept: str | None) -> dict[str, tuple[float, int]]:
     """Return the weight of each format, and the specificity of the member of Accept that gives it.
 
-    The most specific member that matches counts, and the first weight of a repeated one. Without Accept, all
-    formats are acceptable; XHTML counts as HTML.
+    The most specific member that matches counts (RFC 9110, 12.5.1), and the first weight of a repeated one.
+    Without Accept, all formats are acceptable; XHTML counts as HTML.
     """
     weights: dict[str, float] = {}
     for name, weight in read_weights(accept or "*/*"):

@@ -32,6 +32,8 @@ _DEFAULT_PORTS = {"http": ":80", "https": ":443"}
 
 # Headers that pages may read, in addition to those that are always allowed (Fetch, 2.2.2).
 _EXPOSED = (
+    "Accept-Encoding",
+    "Accept-Patch",
     "Accept-Ranges",
     "Allow",
     "Content-Disposition",
@@ -61,6 +63,7 @@ _ACCEPTED = (
     "If-Range",
     "If-Unmodified-Since",
     "Range",
+    "Repr-Digest",
     "Upload-Complete",
     "Upload-Draft-Interop-Version",
     "Upload-Length",

@@ -13,6 +13,7 @@ from reactor.http11.serializer import check_header
 # Headers that cannot be defaults, in lower case, and the reason.
 PER_RESPONSE = dict.fromkeys(
     (
+        "accept-patch",
         "accept-ranges",
         "allow",
         "content-disposition",

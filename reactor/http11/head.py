@@ -90,7 +90,7 @@ class HeadReader:
         received. The bytes before ``start`` have been checked. A request line is checked when it is complete.
         """
         fault = self._too_long(data.rstrip(b"\r\n"))
-        if data.find(b"\r\n", start) >= 0:
+        if data.find(b"\r\n", start) >= 0:  # saves the next search while a long line arrives in pieces
             end = data.find(b"\r\n")  # of the request line, and new if it is not before start
             if end >= start and (fault is None or end < fault[0]):
                 fault = _request_line_fault(data, end) or fault

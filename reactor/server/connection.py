@@ -19,12 +19,9 @@
     CLOSED             -          -            -             -
 
 A timeout starts when the state is entered. In RESPONDING and FINISHING it restarts whenever the socket
-accepts a part of the response, or a stream has nothing to send. In RECEIVING_CONTENT it is the *rate window*,
-over which the rate of the request body is measured. If the body was fast enough, the next window starts.
-
-A socket whose buffer is full accepts nothing until the client has read about a third of it, which can be a
-megabyte. So in the states that wait for WRITE, the connection checks several times per timeout how much the
-client has not acknowledged; when that has become less, the timeout restarts, too.
+accepts a part of the response, a stream has nothing to send, or a check finds that the client has read
+something (``write_timeout.py``). In RECEIVING_CONTENT it is the *rate window*, over which the rate of the
+request body is measured. If the body was fast enough, the next window starts.
 
 The first byte of a request leads from IDLE to RECEIVING_HEAD; a complete request leads straight to
 RESPONDING. After the response is sent, the next state depends on the receive buffer: IDLE if it is empty,
@@ -62,6 +59,7 @@ from reactor.server.context import ServerContext, ServerState
 from reactor.server.request_body import MAX_DISCARDED, RequestBody
 from reactor.server.state import CloseReason, OnTimeout, State
 from reactor.server.write_buffer import DONE, FlushResult, WriteBuffer, close_content
+from reactor.server.write_timeout import WriteTimeout
 
 log = logging.getLogger("reactor")
 
@@ -70,12 +68,12 @@ CONTINUE = interim(100)
 RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 # Logged, never sent, for a response that is broken off by the client (as in nginx) or by the server.
 CLIENT_GONE, BROKEN_OFF = 499, 500
+BY_CLIENT = frozenset({CloseReason.CLIENT_CLOSED, CloseReason.TIMEOUT, CloseReason.SEND_FAILED})
 # Refusals that close the connection: the client is too slow, the body has no length, or a sink failed.
 CLOSING = frozenset({408, 411, 500})
 # When the server is stopping: seconds to wait for the first bytes of a new connection, and for an idle
 # client to close.
 STOP_GRACE = 1.0
-PROGRESS_CHECKS = 12  # per write timeout
 
 # Enum members used for each request, bound once: in Python 3.11, State.IDLE takes 50 ns longer than IDLE.
 ACCEPTED = State.ACCEPTED
@@ -89,7 +87,6 @@ WAITING = State.WAITING
 FINISHING = State.FINISHING
 DRAINING = State.DRAINING
 CLOSED = State.CLOSED
-BY_CLIENT = frozenset({CloseReason.CLIENT_CLOSED, CloseReason.TIMEOUT, CloseReason.SEND_FAILED})
 STOPPING = ServerState.STOPPING
 
 
@@ -101,11 +98,10 @@ class Connection(EventHandler, ConnectionHooks):
         "_hooks",
         "_parser",
         "_request_body",
-        "_stalled_since",
         "_streamed_target",
-        "_unacknowledged",
         "_unsent_exchanges",
         "_write_buffer",
+        "_write_timeout",
         "number",
         "peer",
         "route",
@@ -119,9 +115,8 @@ class Connection(EventHandler, ConnectionHooks):
         self._hooks = self.active_hooks()
         self._parser = Parser(context.head_reader)
         self._write_buffer = WriteBuffer(context.settings.high_water, context.sendfile)
+        self._write_timeout = WriteTimeout(sock, context.settings.stall_timeout, context.unacknowledged)
         self._request_body: RequestBody | None = None
-        # When the write timeout started, and what the client had not acknowledged at the last check.
-        self._stalled_since, self._unacknowledged = -inf, 0
         # The method and the target of the request whose response has the body in the write buffer.
         self._streamed_target: tuple[str, Target | None] = "", None
         self.peer = peer
@@ -172,7 +167,7 @@ class Connection(EventHandler, ConnectionHooks):
         """
         if self.state.on_timeout is not OnTimeout.RESET:
             return self.deadline
-        return max(self.deadline, self._stalled_since + self._context.timeouts[self.state.index])
+        return max(self.deadline, self._write_timeout.ends)
 
     def recorder(self) -> Recorder | None:
         """Return the recorder of this connection's exchanges, or None; a subclass may return itself."""
@@ -254,7 +249,7 @@ class Connection(EventHandler, ConnectionHooks):
         elif action is OnTimeout.MEASURE_RATE:
             self._measure_rate()
         elif action is OnTimeout.RESET:
-            self._check_progress()
+            self._check_write_timeout()
         elif self.is_between_requests and self._context.state is STOPPING:
             self._end_idle()
         else:
@@ -514,6 +509,8 @@ class Connection(EventHandler, ConnectionHooks):
     def _resume(self) -> None:
         if self.state is WAITING:
             self._enter(FINISHING if self._parser.phase is PHASE_ENDED else RESPONDING)
+            # The socket may stay full for the whole timeout: check meanwhile whether the client reads.
+            self.deadline = self._write_timeout.start(self._context.reactor.now)
             self._context.reactor.refresh(self)
 
     def _request_timeout(self, reason: str) -> None:
@@ -654,32 +651,17 @@ class Connection(EventHandler, ConnectionHooks):
             if self.interest != Interest.WRITE:
                 # The interim response is not sent completely, and a part of the body was received.
                 self._enter(RESPONDING)
+            now, timeout = self._context.reactor.now, self._write_timeout
             # If a stream has no chunk ready, the application is slow, not the client: restart the timeout. A
             # deadline after the next check is that of a state that has just been entered.
-            if progress or self._write_buffer.awaits_producer or self.deadline > self._next_check():
-                self._start_write_timeout()
+            if progress or self._write_buffer.awaits_producer or self.deadline > timeout.next_check(now):
+                self.deadline = timeout.start(now)
 
-    def _start_write_timeout(self) -> None:
-        """Start the write timeout of the current state; its deadline is that of the next check."""
-        context = self._context
-        self._stalled_since = context.reactor.now
-        self._unacknowledged = context.unacknowledged(self.handle)
-        self.deadline = self._next_check()
-
-    def _next_check(self) -> float:
-        """Return when to check again whether the client acknowledges what was sent."""
-        context = self._context
-        return context.reactor.now + context.timeouts[self.state.index] / PROGRESS_CHECKS
-
-    def _check_progress(self) -> None:
-        """Reset the connection if the client has acknowledged nothing for the write timeout."""
-        context = self._context
-        before, self._unacknowledged = self._unacknowledged, context.unacknowledged(self.handle)
-        if self._unacknowledged < before:
-            self._stalled_since = context.reactor.now
-        ends = self._stalled_since + context.timeouts[self.state.index]
-        if context.reactor.now < ends:
-            self.deadline = min(self._next_check(), ends)
+    def _check_write_timeout(self) -> None:
+        """Reset the connection if the client has read nothing for the write timeout."""
+        next_check = self._write_timeout.check(self._context.reactor.now)
+        if next_check is not None:
+            self.deadline = next_check
         else:
             log.info("c%d: write timeout, connection reset", self.number)
             self._reset(CloseReason.TIMEOUT)

@@ -20,7 +20,8 @@ from reactor.logs.access_log import AccessLog
 from reactor.loop import Reactor
 from reactor.routing import Route, Router
 from reactor.server.state import State
-from reactor.server.write_buffer import SendFile, Unacknowledged, unacknowledged
+from reactor.server.write_buffer import SendFile
+from reactor.server.write_timeout import Unacknowledged, unacknowledged
 from reactor.settings import Settings
 
 if TYPE_CHECKING:

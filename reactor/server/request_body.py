@@ -55,18 +55,18 @@ class RequestBody:
         # RFC 9110, 15.2: 1xx responses must not be sent to HTTP/1.0 clients.
         self.interim_sink = sink if isinstance(sink, InterimSink) and request.head.version == 1 else None
 
+    @classmethod
+    def discarding(cls, request: Request, began: float) -> "RequestBody":
+        """Make one that discards the rest of the body of a request that has been refused."""
+        return cls(request, None, discard(request.head.length), began, request.head.length)
+
     def take_interim(self) -> bytes:
-        """Return the next interim response, which is then sent; b"" if there is none."""
+        """Return the next interim response, for sending; b"" without one."""
         sink = self.interim_sink
         if sink is None or sink.interim is None:
             return b""
         response, sink.interim = sink.interim, None
         return interim(*response)
-
-    @classmethod
-    def discarding(cls, request: Request, began: float) -> "RequestBody":
-        """Make one that discards the rest of the body of a request that has been refused."""
-        return cls(request, None, discard(request.head.length), began, request.head.length)
 
     def write(self, data: bytes) -> None:
         """Write received bytes to the sink."""

@@ -20,12 +20,9 @@ registered. The write buffer knows nothing about HTTP: the response is framed be
 """
 
 import errno
-import fcntl
 import logging
 import os
 import socket
-import sys
-import termios
 from collections.abc import Callable
 from enum import Enum, auto
 
@@ -37,9 +34,6 @@ log = logging.getLogger("reactor")
 Data = bytes | memoryview
 # Takes the file descriptors of a socket and a file, an offset and a count; returns the bytes sent.
 SendFile = Callable[[int, int, int, int], int]
-
-# Returns how many bytes that a socket has accepted are not acknowledged by the client.
-Unacknowledged = Callable[[socket.socket], int]
 
 # A flag for send(2): more data follows, so the kernel does not send the head in a packet of its own.
 _MSG_MORE = getattr(socket, "MSG_MORE", 0)
@@ -67,14 +61,6 @@ BODY_FAILED = FlushResult.BODY_FAILED
 _CLIENT_UNREACHABLE = frozenset(
     {errno.ETIMEDOUT, errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EHOSTDOWN, errno.ENETDOWN, errno.ENOTCONN}
 )
-
-
-def unacknowledged(sock: socket.socket) -> int:
-    """Return how many bytes the socket has accepted and the client has not acknowledged; 0 if unknown."""
-    try:
-        return int.from_bytes(fcntl.ioctl(sock, termios.TIOCOUTQ, bytes(4)), sys.byteorder)
-    except OSError:
-        return 0
 
 
 def close_content(content: object) -> None:

@@ -17,9 +17,10 @@ from math import inf
 
 from reactor.event_handler import EventHandler
 from reactor.routing import BufferSink
-from reactor.server.connection import PROGRESS_CHECKS, STOP_GRACE, Connection
+from reactor.server.connection import STOP_GRACE, Connection
 from reactor.server.context import ServerState
 from reactor.server.state import State
+from reactor.server.write_timeout import CHECKS
 from tests.simulation.network import Socket
 from tests.simulation.site import MAX_IN_MEMORY, Site
 
@@ -159,7 +160,7 @@ class Invariants:
             if not (stopping and connection.is_between_requests and connection.has_unread_input()):
                 self._fail(f"the deadline of {connection!r} has passed without effect")
         # In states that wait for WRITE, the deadline is that of the next check once a flush was tried.
-        lengths = (length, length / PROGRESS_CHECKS) if timeout == "stall" else (length,)
+        lengths = (length, length / CHECKS) if timeout == "stall" else (length,)
         entered = any(each is connection for each, _, _ in self._site.changed)
         if before is None or entered:
             # A connection woken by another one's call may have been woken in the turn before.

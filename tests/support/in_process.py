@@ -29,7 +29,7 @@ from reactor.observe.instrumented import InstrumentedConnection, InstrumentedRea
 from reactor.routing import Router
 from reactor.server.connection import Connection
 from reactor.server.context import ServerContext
-from reactor.server.write_buffer import Unacknowledged
+from reactor.server.write_timeout import Unacknowledged
 from reactor.settings import Settings
 
 

@@ -247,6 +247,15 @@ def test_the_start_line_names_the_directory(tmp_path: Path) -> None:
         )
 
 
+def test_the_start_line_names_the_parent_of_the_target_of_a_link(tmp_path: Path) -> None:
+    (tmp_path / "far" / "deep").mkdir(parents=True)
+    (tmp_path / "link").symlink_to("far/deep")
+    with CommandServer("--directory", f"{tmp_path}/link/..") as server:
+        assert server.start_line.startswith(f"reactor: serving {tmp_path}/far on http")
+    with CommandServer("--directory", f"{tmp_path}/link/.") as server:
+        assert server.start_line.startswith(f"reactor: serving {tmp_path}/link on http")
+
+
 @pytest.mark.parametrize("is_file", [False, True], ids=["directory", "file"])
 def test_the_start_line_escapes_a_path_that_controls_the_terminal(tmp_path: Path, is_file: bool) -> None:
     path = tmp_path / "a\x1b]0;b\x07\nreactor: c\x9b\u202e"

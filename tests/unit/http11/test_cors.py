@@ -78,13 +78,14 @@ def test_credentials_are_allowed_for_a_single_origin_only(origin: str, credentia
     assert fields.get("Access-Control-Allow-Credentials") == ("true" if sent else None)
     exposed = fields["Access-Control-Expose-Headers"].split(", ")
     assert {"ETag", "Content-Range", "Location", "Upload-Length", "Upload-Offset"} <= set(exposed)
+    assert {"Accept-Encoding", "Accept-Patch"} <= set(exposed)  # sent with 415
 
 
 def test_a_preflight_response_lists_methods_and_fields() -> None:
     fields = dict(preflight_headers("GET, HEAD"))
     assert fields["Access-Control-Allow-Methods"] == "GET, HEAD"
     accepted = fields["Access-Control-Allow-Headers"].split(", ")
-    assert {"*", "Authorization", "Content-Type", "Range", "If-Match"} <= set(accepted)
+    assert {"*", "Authorization", "Content-Type", "Range", "If-Match", "Repr-Digest"} <= set(accepted)
     assert int(fields["Access-Control-Max-Age"]) > 0
 
 

@@ -57,6 +57,7 @@ SINGLE = [
     "Last-Modified",
     "Content-Encoding",
     "Content-Range",
+    "Accept-Patch",
     "Accept-Ranges",
     "Location",
     "Vary",

@@ -12,7 +12,7 @@ from reactor.inspector.demo import DEMOS, DemoClient
 from tests.support.command import CommandServer
 from tests.support.process import COMMAND, ClientConnection, RunningServer, ServerProcess, head
 
-NOTE = re.compile(r"inspector on http://\S+:([0-9]+)/\)")
+NOTE = re.compile(r"inspector on http://\S+:([0-9]+)/,")
 
 
 def inspector_port(server: RunningServer) -> int:

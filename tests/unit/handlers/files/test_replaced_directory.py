@@ -413,6 +413,26 @@ def test_a_form_into_the_old_directory_is_409_and_leaves_nothing(
     assert not [name for name in site.files() if name.rpartition("/")[2] != "file"]
 
 
+@pytest.mark.parametrize("old", [["one"], ["one", "two"]])
+def test_the_files_of_a_form_are_not_stored_in_two_directories(site: Site, old: list[str]) -> None:
+    content = form("one", "two", "three")
+    cut = form(*old).index(b"--b--")
+    client = site.client()
+    head = f"POST /files/below/ HTTP/1.1\r\nHost: x\r\n{FORM}\r\nContent-Length: {len(content)}\r\n\r\n"
+    client.send(head.encode() + content[:cut])
+    (site.path / "below").rename(site.base / "moved")
+    (site.path / "below").mkdir()
+    client.send(content[cut:])
+    answer = client.assert_responds(409)
+    assert answer.content == b"the directory was replaced during the upload\n"
+    assert site.files() == ["build/file", "moved/file"]
+
+
+def test_an_upload_that_begins_before_the_deletion_is_noticed_is_409(site: Site) -> None:
+    shutil.rmtree(site.path)
+    assert site.status("PUT", "/files/new", content=b"") == 409
+
+
 def test_an_upload_resumed_after_the_replacement_is_409(site: Site) -> None:
     first = request(
         site.client(), "PUT", "/files/up", "Upload-Complete: ?0", "Content-Length: 3", content=b"abc"
@@ -469,6 +489,22 @@ def test_a_link_to_a_single_file_may_be_switched(tmp_path: Path, directories: tu
         clock.advance(CHECK_INTERVAL)
         assert client.get("/files/latest").content == b"v2"
         assert listed(client) == ["latest"]
+
+
+def test_a_link_to_a_single_file_may_be_switched_by_way_of_a_missing_one(tmp_path: Path) -> None:
+    for name in ("v1", "v2"):
+        (tmp_path / name).write_text(name)
+    link = tmp_path / "latest"
+    link.symlink_to("v1")
+    clock = Clock()
+    with closing(Store(link, clock=clock)) as store, Harness(store=store) as server:
+        for target, status in (("v1", 200), ("missing/v2", 404), ("v2", 200)):
+            link.unlink()
+            link.symlink_to(target)
+            clock.advance(CHECK_INTERVAL)
+            answer = request(server.connect(), "GET", "/files/latest")
+            assert answer.status == status
+        assert answer.content == b"v2"
 
 
 def test_a_single_file_replaced_by_a_link_stays_missing(site: Site) -> None:
