@@ -13,7 +13,7 @@ rebuilt, so that the entries of ten thousand short connections do not stay in it
 This module does not read a clock: the time is an argument.
 """
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from heapq import heapify, heappop, heappush, nsmallest
 from math import inf
 from typing import Generic, Protocol, TypeVar
@@ -79,22 +79,33 @@ class Deadlines(Generic[Handler]):
         live = {entry[2]: None for entry in self._heap if entry[0] == entry[2].reactor_deadline}
         return nsmallest(count, (each for each in live if each.deadline != inf), key=_deadline)
 
-    def due(self, now: float) -> Iterator[Handler]:
+    def due(self, now: float) -> Generator[Handler, None, None]:
         """Remove and yield the handlers whose deadline is at or before ``now``, earliest first.
 
         A handler that sets its deadline to a time in the past is due again in the next turn, not in this one.
+        So are those that are left when the generator is closed.
         """
-        waiting = []
+        due = []
         while self.earliest() <= now:
             handler = heappop(self._heap)[2]
             handler.reactor_deadline = inf
-            waiting.append(handler)
-        for handler in waiting:
-            # A handler called earlier may have removed this one, or moved its deadline.
-            if handler.deadline <= now:
-                yield handler
-            elif handler.reactor_deadline == inf != handler.deadline:
-                self.schedule(handler)
+            due.append(handler)
+        left = iter(due)
+        try:
+            for handler in left:
+                # A handler called earlier may have removed this one, or moved its deadline.
+                if handler.deadline <= now:
+                    yield handler
+                else:
+                    self._restore(handler)
+        finally:
+            for handler in left:
+                self._restore(handler)
+
+    def _restore(self, handler: Handler) -> None:
+        """Schedule a handler that was removed as due, unless it has no deadline or is scheduled again."""
+        if handler.reactor_deadline == inf != handler.deadline:
+            self.schedule(handler)
 
     def _push(self, handler: Handler) -> None:
         self._entries_made += 1

@@ -50,10 +50,21 @@ class EventHandler:
 
     ``handle`` is an object with a ``fileno()``, or None. ``interest`` and ``deadline`` (in seconds of the
     reactor's clock; ``inf`` for never) may be changed in any callback; elsewhere, call ``Reactor.refresh``
-    after changing them. The attributes that begin with ``reactor_`` belong to the reactor.
+    after changing them. The attributes that begin with ``reactor_`` belong to the reactor. While the loop is
+    overloaded, handlers that are ``is_urgent`` are called first; their calls must be short.
     """
 
-    __slots__ = ("deadline", "handle", "interest", "reactor_deadline", "reactor_interest")
+    is_urgent = False
+
+    __slots__ = (
+        "deadline",
+        "handle",
+        "interest",
+        "reactor_deadline",
+        "reactor_interest",
+        "reactor_took",
+        "reactor_took_before",
+    )
 
     def __init__(self, handle: Any = None, interest: int = Interest.NONE, deadline: float = inf) -> None:
         self.handle = handle
@@ -61,6 +72,8 @@ class EventHandler:
         self.deadline = deadline
         self.reactor_interest: int = Interest.NONE  # what is registered with the selector
         self.reactor_deadline = inf  # what is scheduled, or inf; after a call, not later than ``deadline``
+        # The durations of the latest call and of the one before it, in seconds; inf: there was none.
+        self.reactor_took = self.reactor_took_before = inf
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__}>"

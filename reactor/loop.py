@@ -3,9 +3,10 @@
     1. look up the earliest deadline, which limits how long the loop may sleep
     2. demultiplex: sleep until a handle is ready or that deadline passes; if a deadline has passed, poll
        once more without sleeping, since received bytes take precedence over deadlines
-    3. dispatch: call each ready event handler
-    4. call the handlers scheduled by ``soon``
-    5. call the handlers whose deadline has passed, then the functions registered with ``at_turn_end``
+    3. dispatch: call each ready event handler, then those scheduled by ``soon``, for at most 10 ms; those
+       left over follow in the next turn, which does not sleep (``call_order.py``)
+    4. call the handlers whose deadline has passed, unless they are left over
+    5. call the functions registered with ``at_turn_end``
 
 The reactor knows nothing about HTTP. Its selector and clock, which are nondeterministic, are parameters.
 """
@@ -17,8 +18,9 @@ import time
 from collections.abc import Callable
 from math import inf
 
+from reactor.call_order import TURN_SHARE, CallOrder
 from reactor.deadlines import Deadlines
-from reactor.event_handler import BOTH, CALLBACKS, DEADLINE, READ, SOON, WRITE, EventHandler, Interest
+from reactor.event_handler import CALLBACKS, DEADLINE, READ, SOON, WRITE, EventHandler, Interest
 from reactor.loop_hooks import LoopHooks, Ready, SlowReporter
 
 log = logging.getLogger("reactor")
@@ -41,16 +43,16 @@ class Reactor(LoopHooks):
         self._deadlines = Deadlines[EventHandler]() if deadlines is None else deadlines
         self._soon: dict[EventHandler, bool] = {}  # an ordered set
         self._turn_ends: list[Callable[[], None]] = []
+        self._order = CallOrder()
         self._slow_after, self._update_now_after = inf, LONG_CALLBACK  # seconds
         self._reporter: SlowReporter | None = None
         self._running = False
         self._hooks = self.active_hooks()
         self.thread: int | None = None  # identifier of the thread that runs the loop
-        self.now = clock()  # base of new deadlines: ``began``, a long callback's return, or ``update_now``
-        self.began = self.now  # when the events of the current turn were collected
-        self.returned = self.now  # when the latest callback returned
-
-    # While the loop runs, methods that call ``check_thread`` raise RuntimeError in any other thread.
+        self.now = clock()  # base of new deadlines: ``began``, or when a long callback returned
+        self.began = self.returned = (
+            self.now
+        )  # when the turn's events were collected; the latest callback's end
 
     def refresh(self, handler: EventHandler) -> None:
         """Update the registration of an event handler after its interest or deadline has changed."""
@@ -87,10 +89,6 @@ class Reactor(LoopHooks):
         self._reporter, self._slow_after = reporter, seconds
         self._update_now_after = min(seconds, LONG_CALLBACK)
 
-    def update_now(self) -> None:
-        """Set ``now`` to the current time, for a handler that sets deadlines late in a long turn."""
-        self.now = self.clock()
-
     def check_thread(self, call: str) -> None:
         """Raise RuntimeError if the loop runs in another thread."""
         if self.thread not in (None, threading.get_ident()):
@@ -119,15 +117,15 @@ class Reactor(LoopHooks):
 
     def turn(self, may_sleep: bool = True) -> None:
         """Run one turn: wait for events, and call their event handlers."""
-        soon = tuple(self._soon) if self._soon else ()
+        soon = [(handler, SOON) for handler in self._soon] if self._soon else []
         ready, due_until = self._demultiplex(may_sleep and not soon)
-        for key, events in ready:
-            self._dispatch(key.data, events)
-        for handler in soon:
-            if self._soon.pop(handler, False):  # otherwise it was removed in this turn
-                self._dispatch(handler, SOON)
-        for handler in self._deadlines.due(due_until):
-            self._dispatch(handler, DEADLINE)
+        calls = [(key.data, events) for key, events in ready] + soon
+        self._order.run(calls, self.began, self._dispatch)
+        for handler in (due := self._deadlines.due(due_until)):
+            if handler in self._order.left_over:  # its received bytes take precedence
+                self._deadlines.schedule(handler)
+            elif self._dispatch(handler, DEADLINE) > self.began + 2 * TURN_SHARE:
+                due.close()  # the others are due in the next turn
         for function in self._turn_ends:
             function()
         if self._reporter is not None and self.clock() - self.began > self._slow_after:
@@ -137,8 +135,8 @@ class Reactor(LoopHooks):
         """Sleep until a handle is ready or a deadline passes, set ``now``, and return the ready handles.
 
         If a deadline has passed, poll once more: bytes that arrived in time must be read before it is
-        handled, even if the process was suspended (SIGSTOP, a debugger, a laptop lid) after the selector
-        returned. Also return the time before that poll: deadlines up to it are due in this turn.
+        handled, even if the process was suspended (SIGSTOP, a laptop lid) after the selector returned. Also
+        return the time before that poll: deadlines up to it are due in this turn.
         """
         earliest, called_at = self._deadlines.earliest(), self.clock()
         wait = earliest - called_at if may_sleep else 0.0
@@ -152,11 +150,11 @@ class Reactor(LoopHooks):
             self._hooks.on_selected(called_at, timeout, ready)
         return ready, due_until
 
-    def _dispatch(self, handler: EventHandler, events: int) -> None:
+    def _dispatch(self, handler: EventHandler, events: int) -> float:
         """Call one event handler; ``events`` is an event mask, or the constant DEADLINE or SOON.
 
-        An event can be stale: a handler called earlier in this turn may have closed this one or changed its
-        interest. So an event is ignored unless it is in the handler's current interest.
+        Return the time. An event can be stale: a handler called earlier in this turn may have removed this
+        one or changed its interest. So an event is ignored unless the handler still waits for it.
         """
         hooks = self._hooks
         if hooks is not None:
@@ -166,8 +164,10 @@ class Reactor(LoopHooks):
                 handler.on_readable()
             if events & WRITE & handler.interest:
                 handler.on_writable()
-            if not events & BOTH:
-                handler.on_deadline() if events == DEADLINE else handler.on_soon()
+            if events == DEADLINE:
+                handler.on_deadline()
+            elif events == SOON and self._soon.pop(handler, False):
+                handler.on_soon()
             if handler.interest != handler.reactor_interest:
                 self._change_interest(handler)
         except Exception:
@@ -183,13 +183,13 @@ class Reactor(LoopHooks):
             self._note_long_callback(handler, events, now - before)
         if hooks is not None:
             hooks.after_call(handler, events, before)
+        return now
 
     def _note_long_callback(self, handler: EventHandler, events: int, seconds: float) -> None:
         """Set ``now`` to the end of a long callback, so that later deadlines start there.
 
-        A callback longer than LONG_CALLBACK also extends the handler's own deadline, which it may have set
-        at its beginning. A shorter one does not: otherwise a client whose requests are slow to process could
-        extend its own deadline forever.
+        One over LONG_CALLBACK also extends the handler's deadline, which it may have set at its beginning. A
+        shorter one does not: a client with requests that are slow to process could extend it forever.
         """
         self.now = self.returned
         if seconds > LONG_CALLBACK:

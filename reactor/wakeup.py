@@ -38,6 +38,8 @@ class Wakeup(EventHandler):
 
     __slots__ = ("__weakref__", "_calls", "_clock", "_lock", "_writing_end")
 
+    is_urgent = True
+
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         reading_end, self._writing_end = socket.socketpair()
         super().__init__(reading_end, Interest.READ)

@@ -25,13 +25,13 @@ def download(store: Store, request: Request, name: str) -> Response:
     """Return the response to GET or HEAD of a file; raise HTTPError."""
     representation = store.find(name)
     if _SPECIAL.isdisjoint(request.head.headers):
-        return representation.full_response(None)
+        return representation.full_response()
     # RFC 9110, 14.2: Range is defined for GET only.
     range_header = request.headers.get("range") if request.method == "GET" else None
     try:
         if range_header is None:
             representation = _prefer_variant(request, representation, store, name)
-        return _answer(request, representation, range_header, store.wall_clock())
+        return _answer(store, request, representation, range_header)
     except (HTTPError, OSError):
         representation.close()
         raise
@@ -52,10 +52,10 @@ def _prefer_variant(
 
 
 def _answer(
-    request: Request, representation: Representation, range_header: str | None, now: float
+    store: Store, request: Request, representation: Representation, range_header: str | None
 ) -> Response:
     """Respond to a request with conditions, a range or accepted codings; raise HTTPError."""
-    headers = request.headers
+    headers, now = request.headers, store.wall_clock()
     coding = request.head.coding if range_header is None else None
     validators = representation.metadata.validators_as(coding)
     status = evaluate(request.method, headers, validators, now)
@@ -69,7 +69,16 @@ def _answer(
         parts = read_ranges(range_header, representation.metadata.size)
         if parts is not None:
             return _partial(representation, parts)
-    return representation.full_response(coding)
+    return _full(store, representation, coding)
+
+
+def _full(store: Store, representation: Representation, coding: str | None) -> Response:
+    """Return 200 with the complete file; uncompressed if too many files are being compressed."""
+    if coding is None or not representation.metadata.compressible:
+        return representation.full_response()
+    if representation.file is not None and not store.compressions.acquire(blocking=False):
+        return representation.full_response()
+    return representation.compressed_response(store.compressions.release)
 
 
 def _partial(representation: Representation, parts: list[range]) -> Response:

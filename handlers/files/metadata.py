@@ -12,11 +12,11 @@ The owner of an open representation must close or send it; sending closes it.
 import hashlib
 import io
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from reactor.http11.conditional import Validators
 from reactor.http11.dates import format_date
-from reactor.http11.message import FileSlice, HeaderPairs, Response
+from reactor.http11.message import Content, FileSlice, HeaderPairs, Response
 
 from .media_types import VARY, FileType
 
@@ -120,13 +120,20 @@ class Representation:
         if self._modified and was_modified:
             raise OSError("the file was modified")
 
-    def full_response(self, coding: str | None) -> Response:
-        """Return the response with the complete file, in a coding or uncompressed (None)."""
+    def full_response(self) -> Response:
+        """Return the response with the complete file, uncompressed."""
         metadata = self.metadata
-        if coding is None or not metadata.compressible:
-            return Response(200, self.range_body(range(metadata.size)), metadata.headers)
-        content = FileChunks(self, [(b"", range(metadata.size))]) if self.data is None else self.data
-        return Response(200, content, metadata.gzip_headers, compress_min_size=0)
+        return Response(200, self.range_body(range(metadata.size)), metadata.headers)
+
+    def compressed_response(self, on_close: Callable[[], None]) -> Response:
+        """Return the response with the complete file, to be compressed on the fly.
+
+        ``on_close`` is called when an open file is closed; content in memory is compressed at once.
+        """
+        content: Content | None = self.data
+        if content is None:
+            content = FileChunks(self, [(b"", range(self.metadata.size))], on_close=on_close)
+        return Response(200, content, self.metadata.gzip_headers, compress_min_size=0)
 
     def range_body(self, span: range) -> bytes | FileSlice:
         """Return a range of the content."""
@@ -153,14 +160,19 @@ class Representation:
 class FileChunks:
     """A body made of ranges of a representation, each after a prefix; read while it is sent."""
 
-    __slots__ = ("_end", "_ranges", "_representation")
+    __slots__ = ("_end", "_on_close", "_ranges", "_representation")
 
     def __init__(
-        self, representation: Representation, ranges: list[tuple[bytes, range]], end: bytes = b""
+        self,
+        representation: Representation,
+        ranges: list[tuple[bytes, range]],
+        end: bytes = b"",
+        on_close: Callable[[], None] = lambda: None,
     ) -> None:
         self._representation = representation
         self._ranges = ranges
         self._end = end
+        self._on_close = on_close
 
     def __iter__(self) -> Iterator[bytes]:
         for before, span in self._ranges:
@@ -171,8 +183,9 @@ class FileChunks:
             yield self._end
 
     def close(self) -> None:
-        """Close the file."""
+        """Close the file; must be called once."""
         self._representation.close()
+        self._on_close()
 
 
 def etags_of_files(tags: str) -> str:

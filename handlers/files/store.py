@@ -15,6 +15,7 @@ import os
 import stat
 import time
 from collections.abc import Callable, Generator
+from threading import BoundedSemaphore
 
 from reactor.http11.errors import HTTPError
 
@@ -26,6 +27,8 @@ from .names import find_refused_character, refused_character
 from .paths import MAX_NAME_LENGTH, http_error_from, not_found, open_regular, open_root
 from .precompressed import PrecompressedFiles
 from .upload import Condition, Upload, create_temporary, remove_leftovers
+
+MAX_COMPRESSIONS = 64  # each takes 256 KiB; beyond it, files are sent uncompressed
 
 
 def free_space(descriptor: int) -> int:
@@ -66,6 +69,7 @@ class Store:
         self.precompressed: PrecompressedFiles | None = None
         if precompressed and not self.is_single_file:
             self.precompressed = PrecompressedFiles(self.root, media_type, wall_clock)
+        self.compressions = BoundedSemaphore(MAX_COMPRESSIONS)  # files that are being compressed
         self._cache = FileCache()
         self._cached_generation = self.root.generation
         self._close_callbacks: list[Callable[[], None]] = []

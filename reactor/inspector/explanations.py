@@ -51,7 +51,8 @@ STEPS = (
         "Dispatch",
         "The loop calls the event handlers of the ready handles one after the other, in a single thread. "
         "None of them may block: while one runs, all others wait. After each call the loop reads the "
-        "handler's interest and deadline again.",
+        "handler's interest and deadline again. After 10 ms of calls, those left over follow in the next "
+        "turn, the short ones first.",
         Reactor._dispatch,
     ),
     Step(

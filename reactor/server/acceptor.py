@@ -57,6 +57,8 @@ class Acceptor(EventHandler):
 
     __slots__ = ("_context", "_drain_ends", "_drained", "_limit", "_make_connection", "_quiet_until", "state")
 
+    is_urgent = True
+
     def __init__(
         self,
         context: ServerContext,

@@ -46,7 +46,7 @@ class Shutdown(EventHandler):
     def begin(self) -> None:
         """Stop gracefully; if called again, stop immediately."""
         context = self._context
-        context.reactor.update_now()
+        context.reactor.now = context.reactor.clock()
         if context.state is not ServerState.RUNNING:
             self._finish()
         elif context.settings.shutdown_delay:
@@ -58,7 +58,7 @@ class Shutdown(EventHandler):
 
     def on_deadline(self) -> None:
         """Stop accepting after the delay; stop waiting for connections after the timeout."""
-        self._context.reactor.update_now()
+        self._context.reactor.now = self._context.reactor.clock()
         if self._context.state is ServerState.UNREADY:
             self._stop_connections()
         else:

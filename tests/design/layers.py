@@ -21,6 +21,7 @@ LAYERS = (
         "reactor/loop.py",
         "reactor/loop_hooks.py",
         "reactor/event_handler.py",
+        "reactor/call_order.py",
         "reactor/deadlines.py",
         "reactor/wakeup.py",
     ),
@@ -59,6 +60,7 @@ NO_HTTP = (
     "reactor/loop.py",
     "reactor/loop_hooks.py",
     "reactor/event_handler.py",
+    "reactor/call_order.py",
     "reactor/deadlines.py",
     "reactor/wakeup.py",
 )

@@ -26,6 +26,7 @@ from tests.simulation.site import MAX_IN_MEMORY, Site
 
 CHECK_INTERVAL = 64  # turns between two checks of everything
 MAX_TURNS = 300_000
+MAX_TURNS_LEFT_OVER = 100  # in a row: each group of handlers has at least one call in a turn
 MAX_TURNS_WITHOUT_PROGRESS = 30  # in a row, for false reports and for events that are reported one by one
 LARGEST_HEAD = 2_000  # bytes; with it, a piece of a stream
 # These keep their deadline as long as they last; the others may be given more time.
@@ -44,6 +45,7 @@ class Invariants:
         self._windows: dict[int, tuple[int, float]] = {}
         self._now = site.reactor.now
         self._turns_without_progress = 0
+        self._turns_left_over: dict[EventHandler, int] = {}
         self.turns = 0
 
     def check_turn(self) -> None:
@@ -231,11 +233,18 @@ class Invariants:
     def _check_progress(self) -> None:
         """Check that each handler truly ready made progress, waits for something else, or is closed."""
         site = self._site
+        left_over = site.reactor._order.left_over
         for key, events in site.selector.reported:
             handler = key.data
+            if handler in left_over:
+                continue
             same = handler.interest == key.events and handler.handle.fileno() == key.fd
             if same and key.fd not in site.network.moved and not self._may_make_no_progress(key.fd, handler):
                 self._fail(f"{handler!r} was ready ({events}), made no progress, and waits for the same")
+        self._turns_left_over = {each: self._turns_left_over.get(each, 0) + 1 for each in left_over}
+        for handler, turns in self._turns_left_over.items():
+            if turns > MAX_TURNS_LEFT_OVER:
+                self._fail(f"{handler!r} is ready, and was not called in {turns} turns")
         still = site.selector.reported and not (site.network.moved or site.changed or site.progressed)
         self._turns_without_progress = self._turns_without_progress + 1 if still else 0
         if self._turns_without_progress > MAX_TURNS_WITHOUT_PROGRESS:

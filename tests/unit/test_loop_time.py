@@ -235,7 +235,7 @@ def test_a_deadline_set_by_a_slow_hook_counts_from_its_end() -> None:
 
         first.then["readable"] = suspend
         second.then["readable"] = lambda: setattr(second, "deadline", harness.reactor.now + 5)
-        assert harness.turn() == ["a readable", "b readable"]
+        assert (*harness.turn(), *harness.turn()) == ("a readable", "b readable")
         assert first.deadline == second.deadline == harness.clock.now + 5
         assert harness.turn() == []
 

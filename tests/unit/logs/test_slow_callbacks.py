@@ -48,10 +48,10 @@ def test_a_turn_of_many_hooks_that_is_slow_in_total_is_logged(caplog: pytest.Log
     with ReactorHarness() as harness:
         for name in "abc":
             handler = harness.add(name)
-            handler.then["readable"] = lambda: setattr(harness.clock, "now", harness.clock.now + 0.02)
-        harness.reactor.at_turn_end(lambda: setattr(harness.clock, "now", harness.clock.now + 0.005))
+            handler.then["readable"] = lambda: setattr(harness.clock, "now", harness.clock.now + 0.003)
+        harness.reactor.at_turn_end(lambda: setattr(harness.clock, "now", harness.clock.now + 0.056))
         assert slow_warnings(harness, caplog) == [
-            "slow turn: 65 ms (60 in callbacks, 3 handles were ready; 5 at the end of the turn)"
+            "slow turn: 65 ms (9 in callbacks, 3 handles were ready; 56 at the end of the turn)"
         ]
 
 

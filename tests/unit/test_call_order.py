@@ -1,0 +1,182 @@
+"""An overloaded loop: turns of bounded length, and the order of the calls that are left over."""
+
+import itertools
+
+import pytest
+
+from reactor.call_order import TURN_SHARE
+from tests.support.loop import ReactorHarness, Recorder
+
+LONG = TURN_SHARE * 0.7  # two such calls use the share of a turn
+SHORT = TURN_SHARE / 100
+
+
+def lasting(harness: ReactorHarness, name: str, seconds: float, again: bool = True) -> Recorder:
+    """Add a ready handler whose calls last this long; with ``again``, each makes it ready again."""
+    handler = harness.add(name)
+
+    def call() -> None:
+        harness.clock.now += seconds
+        if again:
+            harness.peer_of(handler).send(b"x")
+
+    handler.then["readable"] = call
+    return handler
+
+
+def names(calls: list[str]) -> str:
+    return "".join(call.split()[0] for call in calls)
+
+
+def overload(harness: ReactorHarness, count: int = 4) -> list[Recorder]:
+    """Overload the loop by ready handlers with long calls: a, b, c, ..."""
+    handlers = [lasting(harness, name, LONG) for name in "abcdefgh"[:count]]
+    assert names(harness.turn()) == "ab"
+    for _ in range(count):  # until each has been called
+        harness.turn()
+    return handlers
+
+
+def test_a_turn_ends_when_its_share_is_used_and_the_next_does_not_sleep() -> None:
+    with ReactorHarness() as harness:
+        for name in "abc":
+            lasting(harness, name, LONG, again=False)
+        assert [names(harness.turn()) for _ in range(2)] == ["ab", "c"]
+        assert harness.selector.timeout == 0 or names(harness.turn()) == ""
+
+
+def test_calls_within_the_share_are_all_in_one_turn() -> None:
+    with ReactorHarness() as harness:
+        for name in "abcdefgh":
+            lasting(harness, name, TURN_SHARE / 10)
+        assert [names(harness.turn()) for _ in range(3)] == ["abcdefgh"] * 3
+
+
+def test_long_calls_take_turns() -> None:
+    with ReactorHarness() as harness:
+        overload(harness)
+        calls = "".join(names(harness.turn()) for _ in range(40))
+        counts = [calls.count(name) for name in "abcd"]
+        assert max(counts) - min(counts) <= 1, calls
+
+
+@pytest.mark.parametrize("clients", [4, 8])
+def test_a_short_call_waits_for_one_turn_only(clients: int) -> None:
+    with ReactorHarness() as harness:
+        short = lasting(harness, "x", SHORT, again=False)
+        harness.turn()
+        overload(harness, clients)
+        for _ in range(20):
+            harness.peer_of(short).send(b"x")
+            assert names(harness.turn())[0] == "x"
+
+
+def test_one_interrupted_call_does_not_make_a_client_slow() -> None:
+    with ReactorHarness() as harness:
+        durations = itertools.chain([SHORT, SHORT, 50 * SHORT], itertools.repeat(SHORT))
+        short = harness.add("x", ready=False)
+        short.then["readable"] = lambda: setattr(harness.clock, "now", harness.clock.now + next(durations))
+        harness.peer_of(short).send(b"x")
+        harness.turn()
+        overload(harness)
+        for _ in range(10):
+            harness.peer_of(short).send(b"x")
+            assert names(harness.turn())[0] == "x"
+
+
+def test_a_client_whose_calls_become_long_waits_like_others() -> None:
+    with ReactorHarness() as harness:
+        changed = lasting(harness, "x", SHORT, again=False)
+        harness.turn()
+        overload(harness)
+        changed.then["readable"] = lambda: setattr(harness.clock, "now", harness.clock.now + LONG)
+        first = []
+        for _ in range(12):
+            harness.peer_of(changed).send(b"x")
+            first.append(names(harness.turn())[0] == "x")
+        assert first[:2] == [True, True], "its last short call still counts"
+        assert sum(first[2:]) <= 4, "once in four calls"
+
+
+def test_a_new_client_does_not_wait_for_all_long_calls() -> None:
+    with ReactorHarness() as harness:
+        overload(harness, 8)
+        harness.add("x")
+        assert "x" in names(harness.turn())
+
+
+def test_new_clients_do_not_stop_the_others() -> None:
+    with ReactorHarness() as harness:
+        overload(harness, 3)
+        calls = ""
+        for number in range(20):
+            lasting(harness, f"n{number}", LONG, again=False)
+            calls += "".join(name[0] for name in harness.turn())
+        assert min(calls.count(name) for name in "abc") >= 4, calls
+
+
+class Urgent(Recorder):
+    is_urgent = True
+
+
+def test_an_urgent_handler_is_called_first_whatever_its_calls_take(monkeypatch: pytest.MonkeyPatch) -> None:
+    with ReactorHarness() as harness:
+        monkeypatch.setattr("tests.support.loop.Recorder", Urgent)
+        lasting(harness, "z", 2 * LONG)
+        monkeypatch.undo()
+        overload(harness)
+        assert [names(harness.turn())[0] for _ in range(5)] == ["z"] * 5
+
+
+def test_a_deadline_waits_for_the_bytes_that_are_left_over() -> None:
+    with ReactorHarness() as harness:
+        handlers = overload(harness)
+        left_over = handlers[3]
+        left_over.deadline = harness.clock.now
+        harness.reactor.refresh(left_over)
+        calls = [call for _ in range(4) for call in harness.turn() if call.startswith("d")]
+        assert calls[0] == "d readable"
+        assert "d deadline" in calls
+
+
+def test_soon_shares_the_turn_and_is_not_lost() -> None:
+    with ReactorHarness() as harness:
+        overload(harness)
+        handler = harness.add("s", ready=False)
+        harness.reactor.soon(handler)
+        assert [call for _ in range(3) for call in harness.turn() if call.startswith("s")] == ["s soon"]
+
+
+def test_a_removed_handler_that_was_left_over_is_not_called() -> None:
+    with ReactorHarness() as harness:
+        handlers = overload(harness)
+        harness.reactor.remove(handlers[2])
+        assert "c" not in "".join(names(harness.turn()) for _ in range(6))
+
+
+@pytest.mark.parametrize("count", [7, 40])
+def test_passed_deadlines_are_divided_among_turns(count: int) -> None:
+    with ReactorHarness() as harness:
+        for number in range(count):
+            handler = harness.add_deadline(f"d{number:02}", 0)
+            handler.then["deadline"] = lambda: setattr(harness.clock, "now", harness.clock.now + LONG)
+        turns: list[list[str]] = []
+        while sum(map(len, turns)) < count:
+            turns.append(harness.turn())
+            assert 0 < len(turns[-1]) <= 3
+        called = [call for calls in turns for call in calls]
+        assert called == [f"d{number:02} deadline" for number in range(count)]
+
+
+def test_without_overload_the_order_is_that_of_the_selector() -> None:
+    with ReactorHarness() as harness:
+        long = overload(harness, 3)
+        for name in "xy":
+            lasting(harness, name, SHORT)
+        for _ in range(8):
+            harness.turn()
+        for handler in long:
+            harness.reactor.remove(handler)
+        harness.turn()
+        assert [names(harness.turn()) for _ in range(2)] == ["xy", "xy"]
+        assert harness.reactor._order.left_over == {}
