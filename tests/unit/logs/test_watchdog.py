@@ -62,7 +62,7 @@ def test_the_stack_of_a_blocked_callback_is_logged_once(
 def test_each_blocked_callback_is_logged(watched: Watched, caplog: pytest.LogCaptureFixture) -> None:
     for name in ("a", "b"):
         watched.add(name).then["readable"] = watched.pass_time(LIMIT + 1, 1)
-    assert len(watched.turn()) == 2
+    assert [len(watched.turn()) for _ in range(2)] == [1, 1]
     assert len(caplog.records) == 2
 
 
@@ -93,7 +93,7 @@ def test_a_loop_that_sleeps_is_not_blocked(watched: Watched, caplog: pytest.LogC
 def test_many_short_callbacks_are_not_reported(watched: Watched, caplog: pytest.LogCaptureFixture) -> None:
     for name in "abc":
         watched.add(name).then["readable"] = watched.pass_time(LIMIT)
-    assert len(watched.turn()) == 3
+    assert [len(watched.turn()) for _ in range(3)] == [1, 1, 1]
     assert caplog.records == []
 
 
