@@ -7,20 +7,22 @@ a thousand clients with long requests had its turn.
     Group   Event handlers                       Order
     short   urgent ones, and the 32 whose calls  the shortest calls first
             are the shortest
-    new     those that have not been called yet  the longest wait first
+    new     those whose calls were not measured  the longest wait first
     all     all that are still waiting           the longest wait first
 
-Each group has a third of the turn, so that none waits forever. The length of a handler's calls is that of the
-shorter one of its last two: the operating system may have interrupted the other one.
+Each group has a third of the turn, so that none waits forever. The length of a handler's calls is measured
+while the loop is overloaded. It is that of the shorter one of the last two calls: the operating system may
+have interrupted the other one.
 
 This module does not read a clock: it is told when each call returned.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable
 from heapq import nsmallest
 from math import inf
 
-from reactor.event_handler import EventHandler
+from reactor.event_handler import SOON, EventHandler
+from reactor.loop_hooks import Ready
 
 TURN_SHARE = 0.010  # seconds of calls in one turn
 MAX_SHORT = 32
@@ -32,36 +34,47 @@ Dispatch = Callable[[EventHandler, int], float]
 
 
 class CallOrder:
-    """Makes the calls of a turn; ``left_over`` is the handlers that it has not called, the oldest first."""
+    """Makes the calls of a turn; ``left_over`` is the ready handlers that it has not called, in order."""
 
     def __init__(self) -> None:
         self.left_over: dict[EventHandler, int] = {}
-        self._returned = 0.0  # when the latest call returned
 
-    def run(self, calls: list[Call], began: float, dispatch: Dispatch) -> None:
-        """Make the calls of a turn that began at this time, until its share is used."""
-        self._returned = began
-        if not self.left_over:
-            rest = iter(calls)
-            self._make(rest, began + TURN_SHARE, dispatch)
-            self.left_over = dict(rest)
+    def run(self, ready: Ready, soon: Iterable[EventHandler], began: float, dispatch: Dispatch) -> None:
+        """Call ready handlers, then those scheduled by ``soon``, until the share of the turn is used."""
+        if self.left_over:
+            self._run_overloaded([(key.data, events) for key, events in ready], soon, began, dispatch)
             return
-        ready = dict(calls)  # of two calls of a handler, the latter one
+        ends = began + TURN_SHARE
+        rest = iter(ready)
+        for key, events in rest:
+            if dispatch(key.data, events) > ends:
+                self.left_over = {key.data: events for key, events in rest}
+                return
+        for handler in soon:
+            if dispatch(handler, SOON) > ends:
+                return
+
+    def _run_overloaded(
+        self, calls: list[Call], soon: Iterable[EventHandler], began: float, dispatch: Dispatch
+    ) -> None:
+        ready = dict(calls) | dict.fromkeys(soon, SOON)
         waiting = {handler: ready[handler] for handler in self.left_over if handler in ready} | ready
         new = [handler for handler in waiting if _length(handler) == inf]
         groups = nsmallest(MAX_SHORT, waiting, _length), new, list(waiting)
+        before = began
         for number, group in enumerate(groups, 1):
             ends = began + TURN_SHARE * number / len(groups)
-            self._make(((each, waiting.pop(each)) for each in group if each in waiting), ends, dispatch)
+            for handler in group:
+                if handler in waiting:
+                    returned = dispatch(handler, waiting.pop(handler))
+                    handler.reactor_took_before, handler.reactor_took = (
+                        handler.reactor_took,
+                        returned - before,
+                    )
+                    before = returned
+                    if returned > ends:
+                        break
         self.left_over = waiting
-
-    def _make(self, calls: Iterator[Call], ends: float, dispatch: Dispatch) -> None:
-        """Make at least one call, and others until this time."""
-        for handler, events in calls:
-            before, self._returned = self._returned, dispatch(handler, events)
-            handler.reactor_took_before, handler.reactor_took = handler.reactor_took, self._returned - before
-            if self._returned > ends:
-                return
 
 
 def _length(handler: EventHandler) -> float:

@@ -117,10 +117,9 @@ class Reactor(LoopHooks):
 
     def turn(self, may_sleep: bool = True) -> None:
         """Run one turn: wait for events, and call their event handlers."""
-        soon = [(handler, SOON) for handler in self._soon] if self._soon else []
+        soon = tuple(self._soon) if self._soon else ()
         ready, due_until = self._demultiplex(may_sleep and not soon)
-        calls = [(key.data, events) for key, events in ready] + soon
-        self._order.run(calls, self.began, self._dispatch)
+        self._order.run(ready, soon, self.began, self._dispatch)
         for handler in (due := self._deadlines.due(due_until)):
             if handler in self._order.left_over:  # its received bytes take precedence
                 self._deadlines.schedule(handler)
