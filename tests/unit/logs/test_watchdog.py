@@ -93,7 +93,7 @@ def test_a_loop_that_sleeps_is_not_blocked(watched: Watched, caplog: pytest.LogC
 def test_many_short_callbacks_are_not_reported(watched: Watched, caplog: pytest.LogCaptureFixture) -> None:
     for name in "abc":
         watched.add(name).then["readable"] = watched.pass_time(LIMIT)
-    assert [len(watched.turn()) for _ in range(3)] == [1, 1, 1]
+    assert len([call for _ in range(3) for call in watched.turn()]) == 3
     assert caplog.records == []
 
 
