@@ -28,6 +28,7 @@ from reactor.http11.errors import HTTPError
 from reactor.http11.headers import Headers
 from reactor.http11.structured_fields import parse_dictionary
 
+from .closing import LARGE, Closer
 from .directory import BATCH
 from .paths import READ, TEMPORARY_PREFIX, SharedRoot, http_error_from
 
@@ -56,11 +57,12 @@ class Condition(Protocol):
 class UploadStore(Protocol):
     """The methods of the store that an upload calls."""
 
+    closer: Closer
     fsync: bool
     root: SharedRoot
 
-    def check_destination(self, parent: int, name: bytes, condition: Condition | None) -> bool:
-        """Return whether a file with this name exists; raise HTTPError or OSError if it cannot be stored."""
+    def check_destination(self, parent: int, name: bytes, condition: Condition | None) -> int | None:
+        """Return the size of the file, None if it does not exist; raise HTTPError or OSError."""
 
     def check_space(self, descriptor: int, size: int) -> None:
         """Raise HTTPError(507) if writing ``size`` more bytes would leave too little free space."""
@@ -69,8 +71,8 @@ class UploadStore(Protocol):
 class Upload:
     """An upload in progress: a sink that writes to a temporary file in the open directory ``parent``.
 
-    ``replaces`` is true if a file with this name existed when the upload began. The ``condition``, if any, is
-    checked again before that file is replaced.
+    ``replaced`` is the size of the file with this name, None if it did not exist when the upload began. The
+    ``condition``, if any, is checked again before that file is replaced.
     """
 
     __slots__ = (
@@ -80,6 +82,7 @@ class Upload:
         "_generation",
         "_name",
         "_parent",
+        "_replaces_large",
         "_size",
         "_store",
         "_temporary",
@@ -93,7 +96,7 @@ class Upload:
         temporary: tuple[int, str],
         name: bytes,
         size: int,
-        replaces: bool,
+        replaced: int | None,
         condition: Condition | None = None,
     ) -> None:
         self._store = store
@@ -105,7 +108,8 @@ class Upload:
         self._name = name
         self._size = 0
         self._condition = condition
-        self.replaces = replaces
+        self.replaces = replaced is not None
+        self._replaces_large = replaced is not None and replaced >= LARGE
 
     def write(self, data: bytes) -> None:
         """Append data; raise HTTPError(507) if there is not enough space."""
@@ -149,7 +153,15 @@ class Upload:
                 os.utime(self._descriptor)
             if self._store.fsync:
                 os.fsync(self._descriptor)
-            os.rename(self._temporary, self._name, src_dir_fd=self._parent, dst_dir_fd=self._parent)
+            kept = None
+            # While more than one part of the body was received, the name may have got a large file.
+            if self._replaces_large or self._size > CHECKED_AT_START:
+                kept = self._store.closer.keep(self._name, self._parent)
+            try:
+                os.rename(self._temporary, self._name, src_dir_fd=self._parent, dst_dir_fd=self._parent)
+            finally:
+                if kept is not None:
+                    self._store.closer.close(kept)
             self._temporary = None
             if self._store.fsync:
                 os.fsync(self._parent)
@@ -220,7 +232,10 @@ class Upload:
             pass  # already removed by another process
         finally:
             try:
-                os.close(self._descriptor)
+                if self._size >= LARGE:
+                    self._store.closer.close(self._descriptor)
+                else:
+                    os.close(self._descriptor)
             finally:
                 os.close(self._parent)
 
@@ -318,7 +333,7 @@ def create_temporary(parent: int) -> tuple[int, str]:
         os.close(descriptor)
 
 
-def remove_leftovers(root: SharedRoot) -> Generator[int, None, None]:
+def remove_leftovers(root: SharedRoot, closer: Closer) -> Generator[int, None, None]:
     """Remove the temporary files of killed processes from a directory tree, in small steps.
 
     Each step searches at most ``BATCH`` entries of a directory, and yields how many files it has removed.
@@ -328,7 +343,7 @@ def remove_leftovers(root: SharedRoot) -> Generator[int, None, None]:
     while pending:
         parts = pending.pop()
         try:
-            yield from _clean_directory(root.open_parts(parts), parts, pending)
+            yield from _clean_directory(root.open_parts(parts), parts, pending, closer)
         except (FileNotFoundError, NotADirectoryError):
             pass  # removed in the meantime
         except OSError as error:
@@ -343,7 +358,7 @@ def remove_leftovers(root: SharedRoot) -> Generator[int, None, None]:
 
 
 def _clean_directory(
-    directory: int, parts: list[bytes], pending: list[list[bytes]]
+    directory: int, parts: list[bytes], pending: list[list[bytes]], closer: Closer
 ) -> Generator[int, None, None]:
     """Remove the temporary files from one directory, and close it; add its subdirectories to ``pending``."""
     try:
@@ -352,12 +367,12 @@ def _clean_directory(
                 names = [each.name for each in batch if each.is_dir(follow_symlinks=False)]
                 pending += [[*parts, os.fsencode(name)] for name in names]
                 files = {each.name for each in batch}.difference(names)
-                yield sum(_remove_unlocked(name, directory) for name in files)
+                yield sum(_remove_unlocked(name, directory, closer) for name in files)
     finally:
         os.close(directory)
 
 
-def _remove_unlocked(name: str, directory: int) -> bool:
+def _remove_unlocked(name: str, directory: int, closer: Closer) -> bool:
     """Remove a file if it is temporary and no running process has locked it; return whether it was."""
     if not name.startswith(TEMPORARY_PREFIX):
         return False
@@ -373,5 +388,5 @@ def _remove_unlocked(name: str, directory: int) -> bool:
             log.warning("cannot remove the unfinished upload %r: %s", name, error.strerror)
         return False
     finally:
-        os.close(descriptor)
+        closer.close(descriptor)
     return True
