@@ -141,6 +141,7 @@ class Server:
             default_headers=encoded_headers,
             call_soon=self._wakeup.call_soon,
             allowed_hosts=None if allowed_hosts is None else allowed_hosts.at(self.address[0]),
+            in_worker=self._workers.submit,
         )
         self._acceptor = Acceptor(self.context, listener, limit, instrumentation.make_connection)
         self._on_reload = on_reload
@@ -245,6 +246,8 @@ class Server:
         for connection in list(self.context.connections.values()):
             connection.abort()
         self._workers.close()
+        for connection, deferred in list(self.context.abandoned.items()):
+            connection.drop_result(deferred)
         if self.context.access_log is not None:
             self.context.access_log.close()
         self.reactor.remove(self._wakeup)

@@ -1,7 +1,8 @@
 """The worker pool of a server: a few threads for functions that would block the event loop.
 
-    run(function)   call a function in a thread; at once if too many are waiting
-    close()         wait for the functions that were passed to ``run``
+    submit(function)  call a function in a thread
+    run(function)     the same, or at once if too many are waiting
+    close()           wait for these functions
 
 Threads are started when they are needed first. Functions must not use objects of the loop; they reach it by
 ``Server.call_soon``.
@@ -30,7 +31,14 @@ class WorkerPool:
         """Call a function in a thread; at once if too many are waiting, or if the pool is closed."""
         if len(self._waiting) >= MAX_WAITING:
             function()
-            return
+        else:
+            self.submit(function)
+
+    def submit(self, function: Callable[[], object]) -> None:
+        """Call a function in a thread; at once if the pool is closed.
+
+        The number of functions is not bounded here: each has a connection, which waits for it.
+        """
         self._waiting.append(function)
         try:
             self._executor.submit(self._run_next)
@@ -44,7 +52,7 @@ class WorkerPool:
     def _run_next(self) -> None:
         try:
             function = self._waiting.popleft()
-        except IndexError:  # called by ``run``, after its submission failed
+        except IndexError:  # called by ``submit``, after an earlier submission failed
             return
         try:
             function()
