@@ -130,6 +130,7 @@ class FormUpload:
         self._file_limit = file_limit
         self._directory = directory
         self._cleanup = ExitStack()
+        self._linked = ExitStack()  # removes the names of the files
         self._uploads: list[tuple[Upload, str]] = []  # with the names in the form
         self._current: Upload | None = None
         self._part = Part("", None)
@@ -164,11 +165,23 @@ class FormUpload:
                 for upload, name in self._uploads:
                     next_number[name] = link_new(upload, name, next_number.get(name, 1)) + 1
                     linked.callback(upload.unlink)
-                upload.sync_directory()
-                linked.pop_all()
+                self._linked = linked.pop_all()
                 self._unstored = 0
         except OSError as error:
             raise commit_error_from(error) from None
+
+    def sync(self) -> None:
+        """Write all files to the disk; raise OSError. May be called in another thread."""
+        for upload, _ in self._uploads:
+            upload.sync()
+
+    def sync_directory(self) -> None:
+        """Write the names of the files to the disk; on an error remove them, and raise OSError."""
+        try:
+            self._uploads[0][0].sync_directory()
+        except OSError:
+            self._linked.close()
+            raise
 
     def close(self) -> None:
         """Close the files; remove those that were not committed, in the background if they are large."""

@@ -58,7 +58,6 @@ class UploadStore(Protocol):
     """The methods of the store that an upload calls."""
 
     closer: Closer
-    fsync: bool
     root: SharedRoot
 
     def check_destination(self, parent: int, name: bytes, condition: Condition | None) -> int | None:
@@ -151,8 +150,6 @@ class Upload:
                 self._store.check_destination(self._parent, self._name, self._condition)
             if touch:
                 os.utime(self._descriptor)
-            if self._store.fsync:
-                os.fsync(self._descriptor)
             kept = None
             # While more than one part of the body was received, the name may have got a large file.
             if self._replaces_large or self._size > CHECKED_AT_START:
@@ -163,23 +160,26 @@ class Upload:
                 if kept is not None:
                     self._store.closer.close(kept)
             self._temporary = None
-            if self._store.fsync:
-                os.fsync(self._parent)
         except OSError as error:
             raise commit_error_from(error) from None
+
+    # Writing to the disk; these may be called in another thread, and raise OSError.
+
+    def sync(self) -> None:
+        """Write the content to the disk."""
+        os.fsync(self._descriptor)
+
+    def sync_directory(self) -> None:
+        """Write the names in the directory to the disk."""
+        os.fsync(self._parent)
 
     # Storing under a new name, in these steps; each raises OSError.
 
     def prepare(self) -> None:
-        """Set the modification time to now, and write the file to the disk if fsync is enabled.
-
-        Raise HTTPError(409) if the shared directory was replaced.
-        """
+        """Set the modification time to now; raise HTTPError(409) if the shared directory was replaced."""
         if self._store.root.refresh() != self._generation:
             raise root_replaced()
         os.utime(self._descriptor)
-        if self._store.fsync:
-            os.fsync(self._descriptor)
 
     def link(self, name: bytes) -> None:
         """Store the file under a name; raise FileExistsError if it exists.
@@ -208,11 +208,6 @@ class Upload:
             os.unlink(name, dir_fd=self._parent)
             raise
         self._temporary = None
-
-    def sync_directory(self) -> None:
-        """Write the new names in the directory to the disk if fsync is enabled."""
-        if self._store.fsync:
-            os.fsync(self._parent)
 
     def unlink(self) -> None:
         """Undo ``link``, unless the name belongs to another file by now; log a failure."""
@@ -255,6 +250,14 @@ class CheckedUpload:
         self._upload.write(data)
         for each in self._hashes.values():  # only after a successful write
             each.update(data)
+
+    def sync(self) -> None:
+        """Write the content to the disk; raise OSError."""
+        self._upload.sync()
+
+    def sync_directory(self) -> None:
+        """Write the names in the directory to the disk; raise OSError."""
+        self._upload.sync_directory()
 
     def finish(self) -> Upload:
         """Return the upload; raise HTTPError(400) if a digest does not match."""

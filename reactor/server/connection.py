@@ -252,8 +252,11 @@ class Connection(EventHandler, ConnectionHooks):
         self._process()
 
     def on_soon(self) -> None:
-        """Continue with the requests that exceeded the share of the last turn."""
-        if self.state is YIELDING:  # otherwise it was closed while the inspector held this call
+        """Continue with the requests that exceeded the share of the last turn, or with a result."""
+        if self.state is AWAITING_RESULT:
+            self._enter(RESPONDING)
+            self._process()
+        elif self.state is YIELDING:  # otherwise it was closed while the inspector held this call
             self._process()
 
     def on_deadline(self) -> None:
@@ -451,22 +454,27 @@ class Connection(EventHandler, ConnectionHooks):
         self._write_buffer.add(deferred)
 
     def _on_resolved(self, deferred: Deferred) -> None:
+        context = self._context
         if self.state is AWAITING_RESULT:
-            self._enter(RESPONDING)
-            self._context.reactor.refresh(self)
-        elif self in self._context.abandoned:
+            context.reactor.soon(self)
+        elif self in context.abandoned:
             self.drop_result(deferred)
 
-    def _continue_with_result(self) -> None:
-        """Wait for the result, or enqueue its response, which is sent in the next turn."""
+    def _continue_with_result(self, progress: bool) -> None:
+        """Wait for the result, or enqueue its response; send it now, unless this turn has sent bytes."""
         assert isinstance(self._write_buffer.body, Deferred), "no Deferred in the write buffer"
         assert self._request_body is not None, "a Deferred without a request body"
         if not self._write_buffer.body.done:
             self._enter(AWAITING_RESULT)
+            self._limit_pipelined()
             return
         deferred = self._write_buffer.take_deferred()
         self._respond(self._request_body.request, lambda _: deferred.result())
         self._close_request_body()
+        if not progress:
+            self._process()
+        elif self.state is RESPONDING:
+            self.deadline = self._write_timeout.start(self._context.reactor.now)
 
     def _abandon(self, deferred: Deferred) -> None:
         """Drop a result, now or when it is known."""
@@ -582,6 +590,8 @@ class Connection(EventHandler, ConnectionHooks):
     def _resume(self) -> None:
         if self.state is WAITING:
             self._enter(FINISHING if self._parser.phase is PHASE_ENDED else RESPONDING)
+            # The socket may be full with what was sent before.
+            self.deadline = self._write_timeout.start(self._context.reactor.now)
             self._context.reactor.refresh(self)
 
     def _request_timeout(self, reason: str) -> None:
@@ -718,7 +728,7 @@ class Connection(EventHandler, ConnectionHooks):
         elif result is FlushResult.STREAM_IDLE:
             self._enter(WAITING)
         elif result is FlushResult.AWAITED:
-            self._continue_with_result()
+            self._continue_with_result(progress)
         elif self.state in (RECEIVING_CONTENT, YIELDING) and buffered <= self._context.settings.low_water:
             # Only an interim response is unsent. The client may send the whole body before it reads: receive
             # more, and flush again with each part.
