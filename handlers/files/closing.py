@@ -39,18 +39,11 @@ class Closer:
         self.in_background = in_background
 
     def keep(self, name: bytes, parent: int) -> int | None:
-        """Open a file that is about to be replaced or removed; return None if it is small or missing.
-
-        The descriptor is for ``close`` only.
-        """
+        """Open a file that is about to be replaced or removed, for ``close``; return None without one."""
         try:
-            descriptor = os.open(name, _KEEP, dir_fd=parent)
-        except OSError:  # it is missing, or closing it cannot be delayed
+            return os.open(name, _KEEP, dir_fd=parent)
+        except OSError:  # or too many files are open: closing it cannot be delayed
             return None
-        if os.fstat(descriptor).st_size >= LARGE:
-            return descriptor
-        os.close(descriptor)
-        return None
 
     def close(self, descriptor: int) -> None:
         """Close a file; in the background if it is large and has no name."""

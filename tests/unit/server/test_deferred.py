@@ -1,12 +1,15 @@
 """Responses that are known later: the connection waits for them, and other clients do not."""
 
+import inspect
 import io
+import sys
 import threading
 from collections.abc import Callable, Iterator
 
 import pytest
 
 from reactor import Deferred, HTTPError, Request, Response, Router
+from reactor.event_handler import Interest
 from reactor.http11.deferred import Steps
 from reactor.server.context import ServerState
 from reactor.server.state import State
@@ -97,9 +100,14 @@ def test_a_response_that_is_known_at_once_is_sent(resolve: str) -> None:
             return Response.text("now")
         raise AssertionError
 
+    limit = sys.getrecursionlimit()
     with Harness(routes) as server:
         client = server.connect()
-        client.send(request("/now") * 300 + CANARY)
+        sys.setrecursionlimit(len(inspect.stack()) + 100)
+        try:
+            client.send(request("/now") * 300 + CANARY)
+        finally:
+            sys.setrecursionlimit(limit)
         answers = client.responses()
     assert [answer.content for answer in answers] == [b"now"] * 300 + [b"the canary sings"]
 
@@ -122,6 +130,16 @@ def test_more_than_a_head_of_pipelined_bytes_is_left_in_the_socket() -> None:
         assert client.connection.unparsed == 600
         server.resolve()
         assert len(client.responses()) == 201
+
+
+def test_a_connection_with_enough_pipelined_bytes_does_not_wait_for_more(
+    server: Site, client: Client
+) -> None:
+    client.send(LATER + CANARY * 200)
+    assert (client.connection.state, client.connection.interest) == (State.AWAITING_RESULT, Interest.NONE)
+    assert server.run() == 0
+    server.resolve()
+    assert len(client.responses()) == 201
 
 
 @pytest.mark.parametrize(

@@ -233,6 +233,14 @@ def test_a_download_of_a_file_that_exists_is_closed_at_once(
     assert not background
 
 
+def test_a_large_file_may_be_closed_again(shared: Shared, store: Store, background: Background) -> None:
+    make(shared, "large")
+    found = store.find("large")
+    for _ in range(2):
+        found.close()
+    assert not background
+
+
 def test_a_large_leftover_of_a_killed_process(shared: Shared, store: Store, background: Background) -> None:
     make(shared, f"{TEMPORARY_PREFIX}1-1")
     assert sum(store.remove_leftovers()) == 1
