@@ -17,7 +17,7 @@ log = logging.getLogger("reactor")
 
 THREADS = 2
 # Functions that may wait for a thread. Most close a file, which keeps a descriptor and its blocks until then.
-MAX_WAITING = 32
+MAX_WAITING = 16
 
 
 class WorkerPool:
