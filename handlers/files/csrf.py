@@ -20,4 +20,4 @@ def require_same_origin(request: Request, allowed: str | None) -> None:
         origin = request.headers.get("origin")
         sender = "another site" if origin is None else quote(origin)
         refused = f"cross-origin upload from {sender} to Host {quote(request.head.host or '')} refused"
-        raise HTTPError(403, f"{refused} (--cors allows it; a proxy must forward Host)")
+        raise HTTPError(403, f"{refused} (--cors ORIGIN allows it; a proxy must forward Host)")

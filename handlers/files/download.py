@@ -78,13 +78,12 @@ def _partial(representation: Representation, parts: list[range]) -> Response:
     if not parts:
         reason = f"range not satisfiable: the file has {metadata.size} bytes"
         raise HTTPError(416, reason, (("Content-Range", unsatisfied_range(metadata.size)),))
-    headers = metadata.headers + (VARY if metadata.compressible else ())
     if len(parts) == 1:
         header = ("Content-Range", content_range(parts[0], metadata.size))
-        return Response(206, representation.range_body(parts[0]), (*headers, header))
+        return Response(206, representation.range_body(parts[0]), (*metadata.headers, header))
     boundary = secrets.token_hex(16)
     content_type = ("Content-Type", f"multipart/byteranges; boundary={boundary}")
-    others = tuple(header for header in headers if header[0] != "Content-Type")
+    others = tuple(header for header in metadata.headers if header[0] != "Content-Type")
     return Response(206, _multipart(representation, parts, boundary.encode()), (content_type, *others))
 
 

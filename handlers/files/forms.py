@@ -54,11 +54,12 @@ MAX_NAMES = 1000  # tried for one file
 _BCHARS = r"0-9A-Za-z'()+_,\-./:=?"
 _is_boundary = re.compile(rf"[{_BCHARS} ]{{0,69}}[{_BCHARS}]").fullmatch
 
-# parameter = token "=" ( token / quoted-string ), after ";"                       RFC 9110, 5.6.6
+# parameters = *( OWS ";" OWS [ parameter ] )                                      RFC 9110, 5.6.6
+# parameter = token "=" ( token / quoted-string )
 # Browsers escape quotes, CR and LF in a quoted-string as %22, %0D and %0A; some tools escape a quote with a
 # backslash. A backslash before any other character is literal.
 _match_parameter = re.compile(
-    r";[ \t]*(" + TOKEN.decode() + r')=("((?:[^"\\]|\\.)*)"|[^\s";]*)[ \t]*(?=;|\Z)'
+    r"(?:;[ \t]*)+(" + TOKEN.decode() + r')=("((?:[^"\\]|\\.)*)"|[^\s";]*)[ \t]*(?=;|\Z)'
 ).match
 # The name parameters of RFC 2231 that are a part of a name only.
 _is_name_section = re.compile(r"filename\*[0-9]+\*?").fullmatch
@@ -160,6 +161,8 @@ class FormUpload:
         try:
             for upload, _ in self._uploads:
                 upload.prepare()
+            if len({upload.directory for upload, _ in self._uploads}) > 1:
+                raise HTTPError(409, "the directory was replaced during the upload")
             with ExitStack() as linked:
                 next_number: dict[str, int] = {}
                 for upload, name in self._uploads:

@@ -42,7 +42,7 @@ JSON = (("Content-Type", "application/json"),)
 Row = tuple[bool, object, list[object], str, Entry]
 
 _split_numbers = re.compile(r"([0-9]+)").split
-_find_controls = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+_find_controls = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
 
 
 class Batches(Protocol):
@@ -108,7 +108,7 @@ def parse_order(query: str) -> Order:
 
 
 class TextFormat:
-    """One name per line, with a trailing slash for directories; control characters are percent-encoded.
+    """One name per line, with a trailing slash for directories; controls are percent-encoded.
 
     A note follows at the end, after an empty line.
     """
@@ -246,5 +246,5 @@ def list_directory(
 
 
 def _without_controls(name: str) -> str:
-    """Percent-encode line breaks and other control characters."""
+    """Percent-encode line breaks, other control characters, and characters that change the text direction."""
     return _find_controls.sub(lambda match: "".join(f"%{byte:02X}" for byte in match[0].encode()), name)

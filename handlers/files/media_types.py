@@ -53,8 +53,7 @@ MediaType = Callable[[str], str]
 class FileType(NamedTuple):
     """The headers of a file, its content coding or None, and whether to compress it.
 
-    ``varies`` is true if the response depends on Accept-Encoding. ``headers`` then include Vary, unless the
-    file is compressible: the serializer adds it.
+    ``varies`` is true if the response depends on Accept-Encoding; ``headers`` do not include Vary.
     """
 
     headers: HeaderPairs
@@ -88,15 +87,12 @@ TYPES: dict[str, MediaType] = {"binary": binary, "guess": guess}
 def file_type(name: str, media_type: MediaType, has_variants: bool = False) -> FileType:
     """Return the type of a file by its name; ``has_variants`` is true if variants of it may be sent."""
     compressible = posixpath.splitext(name)[1].lower().removeprefix(".") in _TEXT_EXTENSIONS
-    headers = _headers(media_type(name))
-    if has_variants and not compressible:
-        headers += VARY
-    return FileType(headers, None, compressible, has_variants or compressible)
+    return FileType(_headers(media_type(name)), None, compressible, has_variants or compressible)
 
 
 def file_type_of_variant(name: str, media_type: MediaType, coding: str) -> FileType:
     """Return the type of a precompressed variant of the file ``name``."""
-    headers = (*_headers(media_type(name)), ("Content-Encoding", coding), *VARY)
+    headers = (*_headers(media_type(name)), ("Content-Encoding", coding))
     return FileType(headers, coding, compressible=False, varies=True)
 
 

@@ -17,7 +17,7 @@ from reactor.http11.conditional import Validators
 from reactor.http11.dates import format_date
 from reactor.http11.message import File, FileSlice, HeaderPairs, Response
 
-from .media_types import FileType
+from .media_types import VARY, FileType
 
 # Bytes per read of a file that is not sent by sendfile, usually because it is compressed. zlib takes half a
 # millisecond for a chunk, and every response compressed in the same turn adds as much.
@@ -74,11 +74,13 @@ class FileMetadata:
         self.compressible = file_type.compressible
         self.varies = file_type.varies
         self.validators = self.gzip_validators = validators_of(status, now)
-        self.headers = self.gzip_headers = file_type.headers + validator_headers(self.validators)
+        vary = VARY if self.varies else ()
+        self.headers = self.gzip_headers = file_type.headers + vary + validator_headers(self.validators)
         if self.compressible:
             # RFC 9110, 8.8.3.3: each coding has its own validator.
             etag = self.validators.etag[:-1] + _GZIP_END
             self.gzip_validators = Validators(etag, self.validators.modified)
+            # Without Vary, which the serializer adds.
             self.gzip_headers = file_type.headers + validator_headers(self.gzip_validators)
 
     def validators_as(self, coding: str | None) -> Validators:
@@ -120,10 +122,8 @@ class Representation:
     def full_response(self, coding: str | None) -> Response:
         """Return the response with the complete file, in a coding or uncompressed (None)."""
         metadata = self.metadata
-        if not metadata.compressible:
+        if coding is None or not metadata.compressible:
             return Response(200, self.range_body(range(metadata.size)), metadata.headers)
-        if coding is None:
-            return Response(200, self.range_body(range(metadata.size)), metadata.headers, compress_min_size=0)
         content = FileChunks(self, [(b"", range(metadata.size))]) if self.data is None else self.data
         return Response(200, content, metadata.gzip_headers, compress_min_size=0)
 

@@ -37,7 +37,12 @@ _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _ROOT = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 
 _MISSING = frozenset(
-    {errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG, errno.EISDIR, errno.ENXIO}
+    {
+        *(errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG, errno.EISDIR, errno.ENXIO),
+        errno.ENODEV,  # a device that was removed
+        errno.ESRCH,  # a process that has ended, in /proc
+        errno.ESTALE,  # a file that was removed on the server of a network file system
+    }
 )
 _DENIED = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
 _EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM})
@@ -51,7 +56,7 @@ def not_found() -> HTTPError:
 
 
 def http_error_from(error: OSError) -> HTTPError:
-    """Return the HTTPError for a file system error; raise any unexpected error again."""
+    """Return the HTTPError for a file system error; log an unexpected one, such as that of a broken disk."""
     if error.errno in _MISSING:
         return not_found()
     if error.errno in _DENIED:
@@ -62,7 +67,8 @@ def http_error_from(error: OSError) -> HTTPError:
         return HTTPError(503, "the file is in use; try again later")
     if error.errno in _FULL:
         return HTTPError(507, "not enough disk space")
-    raise error
+    log.error("file system error: %s", error)
+    return HTTPError(500, f"file system error: {error.strerror}")
 
 
 def open_root(

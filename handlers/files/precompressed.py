@@ -4,8 +4,8 @@
    begins with the signature of its format: another file may have that name. Brotli has no signature; a
    skippable frame of zstd is not accepted, because LZ4 has the same.
 2. Most files have no variants. That a file has none is cached while its directory is unchanged, which one
-   ``fstat`` shows; but not if the directory was modified recently, since file system clocks advance in
-   steps.
+   ``fstat`` shows; but not if the directory was changed recently, since file system clocks advance in steps.
+   The change time is compared: programs that copy trees set the modification time of a directory afterwards.
 """
 
 import io
@@ -52,7 +52,7 @@ class PrecompressedFiles:
             return None
         try:
             status = os.fstat(parent)
-            directory = status.st_dev, status.st_ino, status.st_mtime_ns
+            directory = status.st_dev, status.st_ino, status.st_ctime_ns
             if self._without_variants.get(name) == directory:
                 return None
             if not any(_exists(parts[-1] + suffix.encode(), parent) for suffix in CODINGS.values()):

@@ -36,7 +36,7 @@ from reactor.http11.structured_fields import parse_item
 from reactor.http11.target import percent_encoded
 from reactor.routing import Handler, InterimSink, Router
 
-from .upload import CheckedUpload, Upload, require_length
+from .upload import CheckedUpload, Upload, check_coding, require_length
 
 MAX_UPLOADS = 64  # each keeps a file open
 MEDIA_TYPE = "application/partial-upload"
@@ -268,6 +268,7 @@ class UploadRegistry(dict[str, ResumableUpload]):
         headers = request.headers
         if request.head.length == 0:
             require_length(headers)
+        check_coding(headers)
         content_type = headers.get("content-type", "")
         if content_type.partition(";")[0].strip(" \t").lower() != MEDIA_TYPE:
             reason = f"invalid Content-Type: {quote(content_type)} (expected {MEDIA_TYPE})"

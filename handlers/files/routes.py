@@ -21,8 +21,7 @@ import os
 from collections.abc import Callable
 
 from reactor.http11.conditional import CONDITIONAL, Validators, evaluate, is_conditional
-from reactor.http11.errors import HTTPError, quote
-from reactor.http11.headers import Headers
+from reactor.http11.errors import HTTPError
 from reactor.http11.message import Request, Response
 from reactor.http11.target import percent_encoded
 from reactor.routing import Router, Sink
@@ -35,7 +34,7 @@ from .listing import EntryBudget, list_directory
 from .metadata import etags_of_files, precondition_failed
 from .resumable import UploadRegistry, UploadSink, read_complete
 from .store import Store
-from .upload import CheckedUpload, Upload, read_digests, require_length
+from .upload import CheckedUpload, Upload, check_coding, check_complete, read_digests, require_length
 
 PATTERN = "/files/{name...}"
 PAGE = "index.html"
@@ -139,6 +138,8 @@ class Files:
         if request.method == "POST":
             require_same_origin(request, self._allowed_origin)
             if is_directory_name(name):
+                check_complete(head.headers)
+                check_coding(head.headers)
                 return FormUpload(self._store, request, name, self._form_files)
         if _SPECIAL.isdisjoint(head.headers):
             return self._store.create(name, max(0, head.length))
@@ -153,8 +154,9 @@ class Files:
     def _open_special(self, request: Request) -> Upload | CheckedUpload:
         """Open an upload with conditions or a digest; raise HTTPError."""
         headers = request.headers
+        check_complete(headers)
         if request.method == "PUT":
-            _check_representation(headers)
+            check_coding(headers)
         digest = headers.get("repr-digest")
         digests = {} if digest is None else read_digests(digest)
         condition = precondition(request, self._store.wall_clock)
@@ -192,16 +194,6 @@ def redirect_to_slash(request: Request) -> Response:
     # "./" keeps a colon in the name from being parsed as the end of a scheme (RFC 3986, 4.2).
     last = request.path.rpartition("/")[2]
     return Response(301, b"", (("Location", percent_encoded(f"./{last}/{query}")),))
-
-
-def _check_representation(headers: Headers) -> None:
-    """Check that the body of a PUT is a complete representation (RFC 9110, 9.3.4); raise HTTPError."""
-    if headers.get("content-range") is not None:  # RFC 9110, 14.5
-        raise HTTPError(400, "partial PUT is not supported (Content-Range)")
-    coding = headers.get("content-encoding", "identity")
-    if coding.lower() != "identity":
-        reason = f"Content-Encoding is not supported for uploads: {quote(coding)}"
-        raise HTTPError(415, reason, (("Accept-Encoding", "identity"),))
 
 
 class Precondition:

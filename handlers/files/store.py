@@ -23,7 +23,7 @@ from .cache import MAX_FILE_SIZE, CacheEntry, FileCache
 from .closing import LARGE, Closer, InBackground
 from .directory import EntryBatches
 from .media_types import MediaType, binary, file_type
-from .metadata import FileMetadata, Representation, fingerprint_of, validators_of
+from .metadata import MTIME, FileMetadata, Representation, fingerprint_of, validators_of
 from .names import find_refused_character, refused_character
 from .paths import MAX_NAME_LENGTH, http_error_from, not_found, open_regular, open_root
 from .precompressed import PrecompressedFiles
@@ -151,7 +151,8 @@ class Store:
             if len(data) == metadata.size and fingerprint == metadata.fingerprint:
                 file.close()
                 result = cached = Representation(metadata, data, None)
-        self._cache.put(name, CacheEntry(parts, metadata, cached))
+        if metadata.fingerprint[MTIME] <= now * 1e9:  # in the future, Last-Modified is missing only for now
+            self._cache.put(name, CacheEntry(parts, metadata, cached))
         return result
 
     # Writing.
@@ -180,9 +181,7 @@ class Store:
             if parent == self.root.descriptor:  # the root can be closed before the upload is
                 parent = os.dup(parent)
         except FileNotFoundError:
-            raise HTTPError(
-                409, "the parent directory does not exist (uploads do not create directories)"
-            ) from None
+            raise no_parent() from None
         except OSError as error:
             raise http_error_from(error) from None
         try:
@@ -191,6 +190,8 @@ class Store:
             return Upload(self, parent, create_temporary(parent), parts[-1], size, replaced, condition)
         except OSError as error:
             os.close(parent)
+            if error.errno == errno.ENOENT:  # the open directory was deleted
+                raise no_parent() from None
             if error.errno == errno.ENAMETOOLONG:
                 raise HTTPError(404, self.root.explain_invalid_name(name)) from None
             raise http_error_from(error) from None
@@ -247,6 +248,11 @@ class Store:
         if condition is not None:
             condition.check(status and validators_of(status, self.wall_clock()))
         return None if status is None else status.st_size
+
+
+def no_parent() -> HTTPError:
+    """Return the error for an upload into a directory that does not exist."""
+    return HTTPError(409, "the parent directory does not exist (uploads do not create directories)")
 
 
 def _peek(file: io.FileIO, count: int) -> bytes:

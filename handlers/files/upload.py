@@ -1,7 +1,7 @@
 """Uploads: write to a temporary file in the destination directory, and rename it when complete.
 
-1. Replacement is atomic: a download gets either the old content or the new. A file of a form gets its name by
-   ``link``, which never replaces a file.
+1. Replacement is atomic: a download gets either the old content or the new. A file of a form, and a new file
+   with a condition, gets its name by ``link``, which never replaces a file.
 2. A temporary file is locked while it is in use; the kernel releases the lock when the process ends.
    The temporary files of a killed process are removed after the next start.
 3. Free space is checked while data arrives. Preconditions are checked again before a file is replaced.
@@ -24,7 +24,7 @@ from hmac import compare_digest
 from typing import Protocol
 
 from reactor.http11.conditional import Validators
-from reactor.http11.errors import HTTPError
+from reactor.http11.errors import HTTPError, quote
 from reactor.http11.headers import Headers
 from reactor.http11.structured_fields import parse_dictionary
 
@@ -43,6 +43,9 @@ ALGORITHMS = {"sha-256": hashlib.sha256, "sha-512": hashlib.sha512}
 
 # Errors of link() on file systems that have no hard links, or where the system forbids them.
 _WITHOUT_LINKS = frozenset({errno.EPERM, errno.EACCES, errno.ENOSYS, errno.EOPNOTSUPP})
+
+# Errors for names that the file system does not support, such as one with a question mark on FAT.
+_UNSUPPORTED_NAME = frozenset({errno.EINVAL, errno.EILSEQ, errno.ENAMETOOLONG})
 
 _serial = itertools.count(1)
 
@@ -138,7 +141,7 @@ class Upload:
         return self
 
     def commit(self, touch: bool = False) -> None:
-        """Rename the temporary file to its final name, replacing any existing file.
+        """Give the temporary file its final name, replacing any existing file that the condition allows.
 
         ``touch``: set the modification time to now, since the last data may have arrived long ago.
         """
@@ -146,22 +149,34 @@ class Upload:
         if self._store.root.refresh() != self._generation:
             raise root_replaced()
         try:
-            if self._condition is not None:
-                self._store.check_destination(self._parent, self._name, self._condition)
             if touch:
                 os.utime(self._descriptor)
-            kept = None
-            # While more than one part of the body was received, the name may have got a large file.
-            if self._replaces_large or self._size > CHECKED_AT_START:
-                kept = self._store.closer.keep(self._name, self._parent)
-            try:
-                os.rename(self._temporary, self._name, src_dir_fd=self._parent, dst_dir_fd=self._parent)
-            finally:
-                if kept is not None:
-                    self._store.closer.close(kept)
-            self._temporary = None
+            if self._condition is None or not self._create(self._condition):
+                kept = None
+                # While more than one part of the body was received, the name may have got a large file.
+                if self._replaces_large or self._size > CHECKED_AT_START:
+                    kept = self._store.closer.keep(self._name, self._parent)
+                try:
+                    os.rename(self._temporary, self._name, src_dir_fd=self._parent, dst_dir_fd=self._parent)
+                finally:
+                    if kept is not None:
+                        self._store.closer.close(kept)
+                self._temporary = None
         except OSError as error:
             raise commit_error_from(error) from None
+
+    def _create(self, condition: Condition) -> bool:
+        """Check the condition; link the file if none has its name. Return False if it must be replaced.
+
+        A rename would also replace a file that another process creates after the check.
+        """
+        while self._store.check_destination(self._parent, self._name, condition) is None:
+            try:
+                self.link(self._name)
+            except FileExistsError:
+                continue
+            return True
+        return False
 
     # Writing to the disk; these may be called in another thread, and raise OSError.
 
@@ -174,6 +189,12 @@ class Upload:
         os.fsync(self._parent)
 
     # Storing under a new name, in these steps; each raises OSError.
+
+    @property
+    def directory(self) -> tuple[int, int]:
+        """The device and inode of the directory of the file."""
+        status = os.fstat(self._parent)
+        return status.st_dev, status.st_ino
 
     def prepare(self) -> None:
         """Set the modification time to now; raise HTTPError(409) if the shared directory was replaced."""
@@ -219,12 +240,14 @@ class Upload:
             log.warning("cannot remove %r, a file of a failed form: %s", self._name.decode(), error.strerror)
 
     def close(self) -> None:
-        """Close the file; remove it unless it was committed."""
+        """Close the file; remove it unless it was committed, and log a failure."""
         try:
             if self._temporary is not None:
                 os.unlink(self._temporary, dir_fd=self._parent)
         except FileNotFoundError:
             pass  # already removed by another process
+        except OSError as error:
+            log.warning("cannot remove the unfinished upload %r: %s", self._temporary, error.strerror)
         finally:
             try:
                 if self._size >= LARGE:
@@ -282,6 +305,20 @@ def require_length(headers: Headers) -> None:
         )
 
 
+def check_complete(headers: Headers) -> None:
+    """Check that the body is not a part of a file: it would be stored as the file. Raise HTTPError(400)."""
+    if headers.get("content-range") is not None:  # RFC 9110, 14.5
+        raise HTTPError(400, "partial uploads by Content-Range are not supported")
+
+
+def check_coding(headers: Headers) -> None:
+    """Check that the body is not encoded (RFC 9110, 8.4); raise HTTPError(415)."""
+    coding = headers.get("content-encoding", "identity")
+    if coding.lower() != "identity":
+        reason = f"Content-Encoding is not supported for uploads: {quote(coding)}"
+        raise HTTPError(415, reason, (("Accept-Encoding", "identity"),))
+
+
 def read_digests(value: str) -> dict[str, bytes]:
     """Parse a Repr-Digest header into digests by algorithm; raise HTTPError(400).
 
@@ -290,7 +327,7 @@ def read_digests(value: str) -> dict[str, bytes]:
     """
     members = parse_dictionary(value)
     if members is None:  # only the names are used
-        members = {member.strip(" \t").partition("=")[0]: None for member in value.split(",")}
+        members = {member.partition("=")[0].strip(" \t").lower(): None for member in value.split(",")}
     digests = {}
     for name in members.keys() & ALGORITHMS.keys():
         digest = members[name]
@@ -306,13 +343,15 @@ def root_replaced() -> HTTPError:
 
 
 def commit_error_from(error: OSError) -> HTTPError:
-    """Return the HTTPError for a failure to store a complete upload; raise any unexpected error again."""
+    """Return the HTTPError for a failure to store a complete upload."""
     if isinstance(error, IsADirectoryError):
         return HTTPError(409, "a directory with this name exists")
     if isinstance(error, FileNotFoundError):
         return HTTPError(409, "the temporary file was deleted during the upload")
-    if error.errno == errno.ENAMETOOLONG:
-        return HTTPError(400, "the file system does not support such a long file name")
+    if error.errno in _UNSUPPORTED_NAME:
+        return HTTPError(
+            400, "the file system does not support this file name: it is too long, or has a special character"
+        )
     return http_error_from(error)
 
 
@@ -387,7 +426,8 @@ def _remove_unlocked(name: str, directory: int, closer: Closer) -> bool:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         os.unlink(name, dir_fd=directory)
     except OSError as error:
-        if not isinstance(error, BlockingIOError):
+        # The upload is in progress, or was completed since the file was opened.
+        if not isinstance(error, (BlockingIOError, FileNotFoundError)):
             log.warning("cannot remove the unfinished upload %r: %s", name, error.strerror)
         return False
     finally:

@@ -32,6 +32,7 @@ _DEFAULT_PORTS = {"http": ":80", "https": ":443"}
 
 # Headers that pages may read, in addition to those that are always allowed (Fetch, 2.2.2).
 _EXPOSED = (
+    "Accept-Encoding",
     "Accept-Patch",
     "Accept-Ranges",
     "Allow",

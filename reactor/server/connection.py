@@ -590,7 +590,7 @@ class Connection(EventHandler, ConnectionHooks):
     def _resume(self) -> None:
         if self.state is WAITING:
             self._enter(FINISHING if self._parser.phase is PHASE_ENDED else RESPONDING)
-            # The socket may be full with what was sent before.
+            # The socket may stay full for the whole timeout: check meanwhile whether the client reads.
             self.deadline = self._write_timeout.start(self._context.reactor.now)
             self._context.reactor.refresh(self)
 

@@ -172,6 +172,18 @@ def test_a_file_is_replaced_only_after_confirmation(
     assert browser.names == ["below", "kept", "old"]
 
 
+def test_the_focus_moves_from_cancel_to_skip(
+    browser: Browser, server: ServerProcess, directory: Path, outside: Path, url: str
+) -> None:
+    (directory / "old").write_bytes(b"as it was")
+    browser.open(url)
+    with suspended(server):
+        browser.choose(*make_files(outside, "old"))
+        browser.driver.execute_script("arguments[0].focus()", browser.button("Cancel: old"))
+    browser.button("Skip: old")
+    assert browser.focused() == browser.button("Skip: old")
+
+
 def test_both_files_are_kept_under_a_name_that_the_page_shows(
     browser: Browser, directory: Path, outside: Path, url: str
 ) -> None:

@@ -154,7 +154,8 @@ class ErrorLogHandler(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Take one record."""
-        error = record.exc_info[1] if record.exc_info else None
+        values = (*(record.exc_info or ()), *(record.args or ()))
+        error = next((each for each in values if isinstance(each, BaseException)), None)
         if isinstance(error, PlannedError):
             return
         allowed = self._world.allowed_failures.get(self._world.current, ())

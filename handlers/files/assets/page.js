@@ -200,7 +200,8 @@
       }));
       const finished = [...find("queue").children].some((each) => !ACTIVE.has(each.dataset.state));
       find("clear").hidden = !finished;
-      if (focused) (this.actions.querySelector("button") ?? find("clear")).focus();
+      // The last choice, Skip, loses nothing if the user was about to press the previous button.
+      if (focused) (this.actions.lastElementChild ?? find("clear")).focus();
     }
 
     wait() {

@@ -1,13 +1,11 @@
 """Live streams: content that is produced over time, for as long as the client stays."""
 
-import socket
 from collections.abc import Callable, Iterator
 
 import pytest
 
 from reactor.http11.message import TEXT, LiveStream, Request, Response
 from reactor.routing import Router
-from reactor.server.state import State
 from tests.support.in_process import Client, Harness
 from tests.support.requests import CANARY, answering, read_available, request, shrink_buffers, write
 
@@ -148,25 +146,3 @@ def test_a_send_within_a_send_does_not_deadlock() -> None:
         assert stream.send(b"news")
     assert next(stream) == b"news"
     assert stream.size == 0
-
-
-def test_a_client_that_acknowledges_bytes_keeps_a_stream_that_was_woken() -> None:
-    counts = [0]
-    stream = LiveStream()
-    routes = answering(lambda: Response(200, stream))
-    with Harness(routes, unacknowledged=lambda _: counts.pop() if counts[1:] else 0) as server:
-        client = open_stream(server)
-        client.connection.handle.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 50_000)
-        stream.send(b"a" * 150_000)  # more than the socket takes
-        server.run()
-        while client.connection.state is State.RESPONDING:
-            client.sock.recv(4096)
-            server.run()
-        assert client.connection.state is State.WAITING
-        counts.extend(range(1000))
-        stream.send(b"news")  # the socket is too full to be reported as writable
-        assert server.run() == 0
-        for _ in range(30):
-            server.clock.advance(5)
-        assert client.connection.state is State.RESPONDING
-        assert client.read().endswith(b"\r\n4\r\nnews\r\n")

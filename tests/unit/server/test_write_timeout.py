@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from reactor.http11.message import FileSlice, Response
+from reactor.http11.message import FileSlice, LiveStream, Response
 from reactor.server.connection import Connection
 from reactor.server.write_timeout import unacknowledged
 from tests.support.in_process import Client, Harness
@@ -182,6 +182,22 @@ def test_acknowledged_bytes_renew_the_write_timeout(
         prepare(client)
         client.send(data)
         for _ in range(5, reset_at, 5):
+            server.clock.advance(5)
+            assert server.context.connections
+        server.clock.advance(5)
+        assert not server.context.connections
+
+
+@pytest.mark.parametrize("version", ["HTTP/1.1", "HTTP/1.0"])
+def test_acknowledged_bytes_renew_it_for_a_live_stream_that_was_idle(version: str) -> None:
+    stream, checks = LiveStream(), chain([900], repeat(9))
+    routes = answering(lambda: Response(200, stream))
+    with Harness(routes, unacknowledged=lambda _: next(checks)) as server:
+        client = server.connect()
+        client.send(request("/0", version=version))
+        fill_socket(client)
+        stream.send(b"news")
+        for _ in range(5, 5 + 60, 5):
             server.clock.advance(5)
             assert server.context.connections
         server.clock.advance(5)

@@ -135,6 +135,16 @@ def test_a_future_modification_time_is_not_sent(shared: Shared, client: Client) 
     assert answer.headers["etag"]
 
 
+def test_a_future_modification_time_is_sent_when_it_is_past(shared: Shared) -> None:
+    (shared.path / "large.txt").write_bytes(LARGE)
+    os.utime(shared.path / "large.txt", (NOW + 1, NOW + 1))
+    times = iter([NOW, NOW + 1])
+    with closing(Store(shared.path, wall_clock=lambda: next(times))) as store:
+        for expected in (None, NOW + 1):
+            with closing(store.find("large.txt")) as found:
+                assert found.metadata.validators.modified == expected
+
+
 @pytest.mark.parametrize("modified", [0, 1])
 def test_a_fixed_modification_time_is_not_a_validator(
     shared: Shared, client: Client, name: str, modified: int
@@ -320,6 +330,31 @@ def test_if_range_selects_range_or_whole_file(shared: Shared, client: Client, na
     for validator in ('"other"', f"W/{tag}", formatdate(WRITTEN - 1, usegmt=True), "nonsense"):
         answer = request(client, "GET", f"/files/{name}", "Range: bytes=1-2", f"If-Range: {validator}")
         assert (answer.status, answer.content) == (200, CONTENTS[name])
+
+
+@pytest.mark.parametrize("now", [NOW, NOW + 10**10], ids=["open file", "cached"])
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ["Range: bytes=1-2", 'If-Range: "other"'],
+        ["Range: bytes=5-1"],
+        ["Range: octets=0-1"],
+        ["Range: bytes=" + ",".join(["0-0"] * 65)],
+    ],
+)
+def test_a_range_that_is_not_applied_gets_the_uncompressed_file(
+    shared: Shared, now: float, lines: list[str]
+) -> None:
+    """Compressed content with the ETag of the file would corrupt a copy that is resumed later."""
+    (shared.path / "small.txt").write_bytes(CONTENT)
+    with closing(Store(shared.path, wall_clock=lambda: now)) as store, Harness(store=store) as server:
+        client = server.connect()
+        whole = client.get("/files/small.txt")
+        with closing(store.find("small.txt")) as found:
+            assert (found.data is None) == (now == NOW)
+        answer = request(client, "GET", "/files/small.txt", "Accept-Encoding: gzip", *lines)
+    assert (answer.status, answer.content) == (200, CONTENT)
+    assert answer.headers == whole.headers
 
 
 def test_preconditions_precede_ranges(client: Client, name: str) -> None:

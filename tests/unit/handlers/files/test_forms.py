@@ -140,6 +140,7 @@ def test_file_names_are_parsed(written: str, filename: str) -> None:
     [
         ('content-disposition:FORM-DATA;name="a";filename="b"', Part("a", "b")),
         ("Content-Disposition: form-data; name=a; filename=b", Part("a", "b")),
+        ("Content-Disposition: form-data;; name=a ; ;\tfilename=b; ;", Part("a", "b")),
         ('Content-Disposition: form-data; FileName="b"; NAME="a"', Part("a", "b")),
         ('Content-Disposition: form-data; name="a"; name="c"', Part("a", None)),
         ("Content-Disposition: form-data; name=a\r\nContent-Transfer-Encoding: BINARY", Part("a", None)),
@@ -340,6 +341,7 @@ def test_file_content_is_passed_on_as_it_arrives() -> None:
         ("Multipart/Form-Data;BOUNDARY=x", b"x"),
         ('multipart/form-data; charset=utf-8; boundary="a b"', b"a b"),
         ("multipart/form-data ; boundary=" + "a" * 70, b"a" * 70),
+        ("multipart/form-data; ;; boundary=x;", b"x"),
     ],
 )
 def test_the_boundary_is_read_from_content_type(content_type: str, boundary: bytes) -> None:

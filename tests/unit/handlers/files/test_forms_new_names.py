@@ -192,6 +192,7 @@ def test_a_file_that_another_process_creates_at_the_last_moment_is_kept(
         (errno.ENOSPC, 507),
         (errno.ENOMEM, 503),
         (errno.ENAMETOOLONG, 400),  # some file systems allow fewer bytes
+        (errno.EINVAL, 400),  # or fewer characters
     ],
 )
 @pytest.mark.parametrize("call", ["utime", "fsync", "link"])

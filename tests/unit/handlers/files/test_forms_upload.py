@@ -25,6 +25,16 @@ def submit(client: Client, path: str, content: bytes, *lines: str) -> Answer:
     return request(client, "POST", path, *lines, content=content)
 
 
+@pytest.mark.parametrize(
+    ("line", "status"), [("Content-Range: bytes 0-9/90", 400), ("Content-Encoding: gzip", 415)]
+)
+def test_a_part_of_a_form_or_an_encoded_form_is_refused(
+    shared: Shared, client: Client, line: str, status: int
+) -> None:
+    assert submit(client, "/files/", ABC, line).status == status
+    shared.assert_untouched()
+
+
 @pytest.mark.parametrize("path", ["/files/", "/files/below/"])
 @pytest.mark.parametrize("size", [1, 7, 100_000])
 def test_the_files_of_a_form_are_stored(shared: Shared, client: Client, path: str, size: int) -> None:

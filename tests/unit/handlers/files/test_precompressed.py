@@ -4,6 +4,7 @@ import gzip
 import os
 from collections.abc import Iterator
 from contextlib import closing
+from pathlib import Path
 
 import pytest
 
@@ -12,7 +13,7 @@ from reactor.handlers.files.store import Store
 from tests.support.in_process import Client, Harness
 from tests.unit.handlers.files.shared import Shared, open_descriptors, request
 
-NOW = 1_700_000_000.0
+NOW = 4_000_000_000.0  # later than the change times of the files
 WRITTEN = NOW - 3600
 TEXT = b"the same words again and again, " * 100
 LONG = TEXT * 500  # 1.6 MB: too large for the cache
@@ -217,12 +218,22 @@ def test_the_next_variant_is_sent_in_place_of_an_invalid_one(shared: Shared, cli
     assert answer.content == READY["gzip"]
 
 
+def restore_time(directory: Path, changed: int) -> None:
+    """Set the modification time, as copying a tree does, at another time of the file system's clock."""
+    while directory.stat().st_ctime_ns == changed:
+        os.utime(directory, (WRITTEN, WRITTEN))
+    assert directory.stat().st_mtime == WRITTEN
+
+
 def test_a_variant_added_later_is_found(shared: Shared, store: Store, client: Client) -> None:
     assert store.precompressed is not None
     for _ in range(2):
         assert client.get("/files/text.txt", "Accept-Encoding: br").content == TEXT
     assert "text.txt" in store.precompressed._without_variants
+    changed = shared.path.stat().st_ctime_ns
     write(shared, "text.txt.br", b"ready in br")
+    os.utime(shared.path, (WRITTEN, WRITTEN))
+    restore_time(shared.path, changed)
     assert client.get("/files/text.txt", "Accept-Encoding: br").content == b"ready in br"
     os.unlink(shared.path / "text.txt.br")
     assert client.get("/files/text.txt", "Accept-Encoding: br").content == TEXT

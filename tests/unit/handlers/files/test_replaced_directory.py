@@ -413,6 +413,26 @@ def test_a_form_into_the_old_directory_is_409_and_leaves_nothing(
     assert not [name for name in site.files() if name.rpartition("/")[2] != "file"]
 
 
+@pytest.mark.parametrize("old", [["one"], ["one", "two"]])
+def test_the_files_of_a_form_are_not_stored_in_two_directories(site: Site, old: list[str]) -> None:
+    content = form("one", "two", "three")
+    cut = form(*old).index(b"--b--")
+    client = site.client()
+    head = f"POST /files/below/ HTTP/1.1\r\nHost: x\r\n{FORM}\r\nContent-Length: {len(content)}\r\n\r\n"
+    client.send(head.encode() + content[:cut])
+    (site.path / "below").rename(site.base / "moved")
+    (site.path / "below").mkdir()
+    client.send(content[cut:])
+    answer = client.assert_responds(409)
+    assert answer.content == b"the directory was replaced during the upload\n"
+    assert site.files() == ["build/file", "moved/file"]
+
+
+def test_an_upload_that_begins_before_the_deletion_is_noticed_is_409(site: Site) -> None:
+    shutil.rmtree(site.path)
+    assert site.status("PUT", "/files/new", content=b"") == 409
+
+
 def test_an_upload_resumed_after_the_replacement_is_409(site: Site) -> None:
     first = request(
         site.client(), "PUT", "/files/up", "Upload-Complete: ?0", "Content-Length: 3", content=b"abc"

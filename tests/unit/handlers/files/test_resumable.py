@@ -159,6 +159,7 @@ def test_a_wrong_offset_is_409_with_the_right_one(shared: Shared, server: Harnes
         (["Upload-Offset: 3", "Upload-Complete: ?1"], 415),
         (["Content-Type: text/plain", "Upload-Offset: 3", "Upload-Complete: ?1"], 415),
         (["Content-Type: application/partial-uploads", "Upload-Offset: 3", "Upload-Complete: ?1"], 415),
+        ([PARTIAL, "Upload-Offset: 3", "Upload-Complete: ?1", "Content-Encoding: gzip"], 415),
         ([PARTIAL, "Upload-Complete: ?1"], 400),
         ([PARTIAL, "Upload-Offset: 3"], 400),
         ([PARTIAL, "Upload-Offset: 3", "Upload-Complete: 1"], 400),

@@ -259,11 +259,24 @@ def test_a_directory_that_may_not_be_written_is_403(shared: Shared, store: Store
         (shared.path / "below").chmod(0o755)
 
 
+STATUSES = {
+    "EMFILE": 503,
+    "ENFILE": 503,
+    "EACCES": 403,
+    "ENOENT": 404,
+    "ESRCH": 404,  # the files of a process in /proc
+    "ENODEV": 404,
+    "ESTALE": 404,
+    "EIO": 500,
+    "EINVAL": 500,
+}
+
+
 @pytest.mark.parametrize("call", range(3))
 @pytest.mark.parametrize(
     ("number", "status"),
-    [(errno.EMFILE, 503), (errno.ENFILE, 503), (errno.EACCES, 403), (errno.ENOENT, 404)],
-    ids=["EMFILE", "ENFILE", "EACCES", "ENOENT"],
+    [(getattr(errno, name), status) for name, status in STATUSES.items()],
+    ids=STATUSES.keys(),
 )
 def test_a_failing_open_is_reported_and_leaks_nothing(
     shared: Shared, store: Store, monkeypatch: pytest.MonkeyPatch, call: int, number: int, status: int
@@ -282,6 +295,20 @@ def test_a_failing_open_is_reported_and_leaks_nothing(
         patch.setattr(os, "open", open_or_fail)
         assert refused_status(lambda: store.find("below/deeper/file")) == status
     assert read(store, "below/deeper/file") == b""
+
+
+def test_an_unexpected_error_is_logged(
+    store: Store, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(name: bytes, **more: object) -> os.stat_result:
+        raise OSError(errno.EIO, os.strerror(errno.EIO), name)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "stat", broken)
+        assert refused_status(lambda: store.find("file")) == 500
+    (record,) = caplog.records
+    assert (record.levelname, record.exc_info) == ("ERROR", None)
+    assert record.getMessage() == f"file system error: [Errno {errno.EIO}] {os.strerror(errno.EIO)}: b'file'"
 
 
 def test_many_reads_and_refusals_leak_nothing(shared: Shared, store: Store) -> None:

@@ -125,6 +125,17 @@ def test_a_removed_temporary_file_is_a_refusal(shared: Shared, store: Store) -> 
     shared.assert_untouched()
 
 
+@pytest.mark.parametrize("number", [errno.EINVAL, errno.EILSEQ, errno.ENAMETOOLONG])
+def test_a_name_that_the_file_system_does_not_support_is_400(
+    shared: Shared, store: Store, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    with no_descriptor_leaks(), closing(store.create("what?", 1)) as sink:
+        sink.write(b"x")
+        monkeypatch.setattr(os, "rename", fail(number))  # FAT: EINVAL
+        assert refused_status(sink.commit) == 400
+    shared.assert_untouched()
+
+
 # Free space.
 
 
@@ -247,13 +258,12 @@ def test_an_error_before_an_upload_leaks_nothing(
     shared.assert_untouched()
 
 
-def test_an_unexpected_error_leaks_nothing(
+def test_an_unexpected_error_is_500_and_leaks_nothing(
     shared: Shared, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patch:
         patch.setattr(os, "fstatvfs", fail(errno.EIO))
-        with no_descriptor_leaks(), pytest.raises(OSError, match=os.strerror(errno.EIO)):
-            store.create("below/new")
+        assert refused_status(lambda: store.create("below/new")) == 500
     shared.assert_untouched()
 
 

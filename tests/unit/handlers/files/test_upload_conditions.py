@@ -1,10 +1,12 @@
 """PUT, POST and DELETE of files: statuses, preconditions and digests."""
 
 import base64
+import errno
 import hashlib
 import os
 from collections.abc import Iterator
 from contextlib import closing
+from typing import Any
 
 import pytest
 
@@ -198,11 +200,50 @@ def test_a_change_during_an_upload_is_not_lost(shared: Shared, client: Client) -
     assert shared.files() == {**shared.original_files, "file": b"theirs"}
 
 
+@pytest.mark.parametrize(
+    ("line", "status", "kept"),
+    [
+        ("If-None-Match: *", 412, b"theirs"),
+        ("If-Unmodified-Since: Fri, 31 Dec 2100 23:59:59 GMT", 201, b"ours"),  # theirs is older
+    ],
+)
+@pytest.mark.parametrize("has_links", [True, False])
+def test_a_file_that_another_process_creates_at_the_last_moment_is_checked(
+    shared: Shared,
+    client: Client,
+    monkeypatch: pytest.MonkeyPatch,
+    has_links: bool,
+    line: str,
+    status: int,
+    kept: bytes,
+) -> None:
+    link, rename = os.link, os.rename
+
+    def link_after_them(*arguments: Any, **more: Any) -> None:
+        (shared.path / "new").write_bytes(b"theirs")
+        if not has_links:
+            raise OSError(errno.EPERM, os.strerror(errno.EPERM))
+        link(*arguments, **more)
+
+    def rename_after_them(*arguments: Any, **more: Any) -> None:
+        (shared.path / "new").write_bytes(b"theirs")
+        rename(*arguments, **more)
+
+    monkeypatch.setattr(os, "link", link_after_them)
+    monkeypatch.setattr(os, "rename", rename_after_them)
+    with no_descriptor_leaks():
+        other = client.server.connect()
+        assert send(other, "PUT", "/files/new", b"ours", line).status == status
+        other.close()
+    assert shared.files() == {**shared.original_files, "new": kept}
+
+
 # Unsupported representations.
 
 
-def test_put_with_content_range_is_refused(shared: Shared, client: Client) -> None:
-    assert send(client, "PUT", "/files/file", b"x", "Content-Range: bytes 0-0/6").status == 400
+@pytest.mark.parametrize("method", ["PUT", "POST"])
+def test_an_upload_with_content_range_is_refused(shared: Shared, client: Client, method: str) -> None:
+    assert send(client, method, "/files/file", b"x", "Content-Range: bytes 0-0/6").status == 400
     shared.assert_untouched()
 
 
@@ -268,6 +309,7 @@ def test_a_body_with_a_wrong_digest_is_not_stored(shared: Shared, client: Client
         f"sha-256=({digest(b'content!!')})",
         f'sha-256="{digest(b"content!!")}"',
         f"md5=:!:, sha-256=:{digest(b'content!!')}:",
+        *(f"SHA-256=:{digest(b'content!!')}:", f"sha-256 =:{digest(b'content!!')}:"),
     ],
 )
 def test_a_malformed_digest_is_refused_before_the_body(shared: Shared, client: Client, field: str) -> None:

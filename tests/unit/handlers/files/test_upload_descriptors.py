@@ -6,10 +6,12 @@ import os
 
 import pytest
 
+from reactor.handlers.files.resumable import MAX_UPLOADS
 from reactor.handlers.files.store import Store
 from reactor.http11.errors import HTTPError
 from tests.support.in_process import Client, Harness
-from tests.unit.handlers.files.shared import Shared, no_descriptor_leaks, read
+from tests.unit.handlers.files.resumable_client import resumable, send
+from tests.unit.handlers.files.shared import Shared, no_descriptor_leaks, open_descriptors, read
 
 
 @pytest.fixture
@@ -25,13 +27,28 @@ def cannot_remove(monkeypatch: pytest.MonkeyPatch) -> list[object]:
     return asked
 
 
-def test_an_upload_that_cannot_remove_its_file_closes_it(store: Store, cannot_remove: list[object]) -> None:
+def test_an_upload_that_cannot_remove_its_file_closes_it_and_logs(
+    store: Store, cannot_remove: list[object], caplog: pytest.LogCaptureFixture
+) -> None:
     with no_descriptor_leaks():
         sink = store.create("new", 3)
         sink.write(b"abc")
-        with pytest.raises(PermissionError):
-            sink.close()
-    assert len(cannot_remove) == 1
+        sink.close()
+    assert caplog.messages == [f"cannot remove the unfinished upload {cannot_remove[0]!r}: planted"]
+
+
+def test_an_upload_whose_file_cannot_be_removed_is_evicted(
+    shared: Shared, cannot_remove: list[object]
+) -> None:
+    with no_descriptor_leaks(), resumable(shared) as server:
+        client = server.connect()
+        for _ in range(MAX_UPLOADS):
+            assert send(client, "PUT", "/files/new", b"x", "Upload-Complete: ?0").status == 201
+        before = open_descriptors()
+        assert send(client, "PUT", "/files/new", b"x", "Upload-Complete: ?0").status == 201
+        assert open_descriptors() == before
+        assert len(cannot_remove) == 1
+    assert len(cannot_remove) == MAX_UPLOADS + 1
 
 
 def test_an_upload_whose_file_is_removed_closes_it(shared: Shared, store: Store) -> None:

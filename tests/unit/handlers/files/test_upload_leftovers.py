@@ -72,6 +72,25 @@ def test_an_upload_survives_another_start_before_its_lock(
     assert read(store, "new") == b"abc"
 
 
+def test_an_upload_completed_during_the_search_is_no_problem(
+    shared: Shared, store: Store, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    sink = store.create("new", 3)
+    sink.write(b"abc")
+    flock = fcntl.flock
+
+    def complete_first(descriptor: int, operation: int) -> None:
+        sink.commit()
+        sink.close()
+        flock(descriptor, operation)
+
+    with closing(Store(shared.path)) as other:
+        monkeypatch.setattr(fcntl, "flock", complete_first)
+        assert sum(other.remove_leftovers()) == 0
+    assert not caplog.records
+    assert read(store, "new") == b"abc"
+
+
 def test_a_committed_file_is_not_a_leftover(shared: Shared, store: Store) -> None:
     with closing(store.create("new", 3)) as sink:
         sink.write(b"abc")
