@@ -15,7 +15,7 @@ from reactor.http11.message import Request, Response
 from reactor.routing import Handler
 
 from .forms import FormUpload
-from .resumable import UploadSink
+from .resumable import UploadSink, final
 from .upload import Upload, commit_error_from
 
 
@@ -34,5 +34,6 @@ def _steps(request: Request, store: Callable[[Request], Response]) -> Steps:
         response = store(request)
         yield upload.sync_directory
     except OSError as error:
-        raise commit_error_from(error) from None
+        failure = commit_error_from(error)
+        raise final(failure) if isinstance(upload, UploadSink) else failure from None
     return response

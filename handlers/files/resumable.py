@@ -166,8 +166,8 @@ class UploadSink(InterimSink):
         try:
             finished = upload.sink.finish()
             finished.commit(touch=True)
-        except HTTPError as error:  # the final response, though not a success
-            raise HTTPError(error.status, error.reason, (*error.headers, ("Upload-Complete", "?1"))) from None
+        except HTTPError as error:
+            raise final(error) from None
         progress = (("Upload-Complete", "?1"), ("Upload-Offset", str(upload.offset)))
         if finished.replaces and not upload.always_created:
             return Response(204, b"", progress)
@@ -190,6 +190,11 @@ class UploadSink(InterimSink):
             self.upload.writer = None
             if not self._is_location_known:
                 self._registry.drop(self.token)
+
+
+def final(error: HTTPError) -> HTTPError:
+    """Return an error as the final response of an upload: it has ended, though not with success."""
+    return HTTPError(error.status, error.reason, (*error.headers, ("Upload-Complete", "?1")))
 
 
 class UploadRegistry(dict[str, ResumableUpload]):

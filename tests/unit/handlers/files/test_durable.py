@@ -215,7 +215,8 @@ def test_an_error_of_the_disk_is_answered(
 
     monkeypatch.setattr(os, "fsync", fail)
     worker.work()
-    client.assert_responds(507)
+    answer = client.assert_responds(507)
+    assert answer.headers.get("upload-complete") == ("?1" if upload in (resumable, resume) else None)
     assert (shared.path / "new").exists() == (failing == 1 and upload is not submit)
     assert not list(shared.path.glob(".reactor*"))
 
