@@ -1,6 +1,7 @@
 """``GET /``: return 200 with an empty body, or, to a browser, with the page of the shared directory."""
 
 from reactor.http11.accept import prefers_html
+from reactor.http11.deferred import Deferred
 from reactor.http11.message import Request, Response
 from reactor.routing import Handler, Router
 
@@ -11,7 +12,7 @@ def install(routes: Router, page: Handler | None = None) -> None:
     """Add the route; ``page`` answers clients that prefer HTML."""
 
     @routes.get("/")
-    def root(request: Request) -> Response:
+    def root(request: Request) -> Response | Deferred:
         if page is None:
             return Response(200)
         if prefers_html(request.head.headers.get("accept")):

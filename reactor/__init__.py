@@ -30,6 +30,7 @@ if sys.version_info < (3, 11):  # noqa: UP036  # in a checkout, pip does not che
 from pathlib import Path
 
 from reactor._version import __version__ as __version__
+from reactor.http11.deferred import Deferred
 from reactor.http11.errors import HTTPError
 from reactor.http11.message import FileSlice, LiveStream, Request, Response
 from reactor.routing import Router, buffered
@@ -38,6 +39,7 @@ from reactor.server.server import Server, serve
 from reactor.settings import Settings
 
 __all__ = [
+    "Deferred",
     "FileSlice",
     "HTTPError",
     "LiveStream",

@@ -20,6 +20,7 @@ from collections.abc import Callable, Sequence
 from hashlib import sha256
 from hmac import compare_digest
 
+from reactor.http11.deferred import Deferred
 from reactor.http11.errors import HTTPError
 from reactor.http11.grammar import match_basic
 from reactor.http11.message import HeaderPairs, Params, Request, Response
@@ -105,7 +106,7 @@ class _CheckedRoute:
         self._route = route
         self._check = check
 
-    def answer(self, request: Request) -> Response:
+    def answer(self, request: Request) -> Response | Deferred:
         """Call the handler if the request passes the check."""
         self._check(request)
         return self._route.handler(request)

@@ -20,12 +20,13 @@ from typing import Protocol, TypeVar
 
 from reactor.http11 import grammar
 from reactor.http11.cors import preflight_headers
+from reactor.http11.deferred import Deferred
 from reactor.http11.error_page import error_response
 from reactor.http11.errors import HTTPError, content_too_large
 from reactor.http11.message import NO_PARAMS, HeaderPairs, Params, Request, Response
 from reactor.settings import MIB
 
-Handler = Callable[[Request], Response]
+Handler = Callable[[Request], Response | Deferred]
 Function = TypeVar("Function", bound=Handler)
 
 # All known methods except CONNECT, which has no path, and which only proxies implement.

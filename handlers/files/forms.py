@@ -25,6 +25,7 @@ A part that contains files in another way, or encoded, is refused: it would be s
 import os
 import re
 import resource
+import threading
 from collections.abc import Iterator
 from contextlib import ExitStack
 from enum import Enum, auto
@@ -36,6 +37,7 @@ from reactor.http11.grammar import TOKEN
 from reactor.http11.headers import Headers, read_header_line
 from reactor.http11.message import Request
 
+from .closing import LARGE
 from .names import last_component, numbered
 from .store import Store
 from .upload import Upload, commit_error_from
@@ -96,11 +98,12 @@ class OpenFileLimit:
     """Limits the number of files that all form uploads of one server keep open.
 
     Each needs up to two descriptors. They may use an eighth of the descriptor limit; connections and other
-    files need the rest.
+    files need the rest. Forms may be closed in another thread.
     """
 
     def __init__(self) -> None:
         self._count = 0
+        self._lock = threading.Lock()
 
     def acquire(self) -> None:
         """Count an open file; raise HTTPError(503) at the limit."""
@@ -109,11 +112,13 @@ class OpenFileLimit:
             raise HTTPError(
                 503, f"too many files in concurrent form uploads (limit: {limit // 16}); try again later"
             )
-        self._count += 1
+        with self._lock:
+            self._count += 1
 
     def release(self) -> None:
         """Stop counting a file that was closed."""
-        self._count -= 1
+        with self._lock:
+            self._count -= 1
 
 
 class FormUpload:
@@ -126,12 +131,15 @@ class FormUpload:
         self._file_limit = file_limit
         self._directory = directory
         self._cleanup = ExitStack()
+        self._linked = ExitStack()  # removes the names of the files
         self._uploads: list[tuple[Upload, str]] = []  # with the names in the form
         self._current: Upload | None = None
         self._part = Part("", None)
+        self._unstored = 0  # bytes of the form, until it is committed
 
     def write(self, data: bytes) -> None:
         """Parse a chunk of the form; raise HTTPError."""
+        self._unstored += len(data)
         for each in self._reader.feed(data):
             if isinstance(each, Part):
                 self._current = self._begin(each)
@@ -160,14 +168,30 @@ class FormUpload:
                 for upload, name in self._uploads:
                     next_number[name] = link_new(upload, name, next_number.get(name, 1)) + 1
                     linked.callback(upload.unlink)
-                upload.sync_directory()
-                linked.pop_all()
+                self._linked = linked.pop_all()
+                self._unstored = 0
         except OSError as error:
             raise commit_error_from(error) from None
 
+    def sync(self) -> None:
+        """Write all files to the disk; raise OSError. May be called in another thread."""
+        for upload, _ in self._uploads:
+            upload.sync()
+
+    def sync_directory(self) -> None:
+        """Write the names of the files to the disk; on an error remove them, and raise OSError."""
+        try:
+            self._uploads[0][0].sync_directory()
+        except OSError:
+            self._linked.close()
+            raise
+
     def close(self) -> None:
-        """Close the files; remove those that were not committed."""
-        self._cleanup.close()
+        """Close the files; remove those that were not committed, in the background if they are large."""
+        if self._unstored >= LARGE:
+            self._store.closer.in_background(self._cleanup.close)
+        else:
+            self._cleanup.close()
 
     def _begin(self, part: Part) -> Upload | None:
         """Begin the upload of a part; return None if it is not a file."""

@@ -10,13 +10,12 @@ The owner of an open representation must close or send it; sending closes it.
 """
 
 import hashlib
-import io
 import os
 from collections.abc import Callable, Iterator
 
 from reactor.http11.conditional import Validators
 from reactor.http11.dates import format_date
-from reactor.http11.message import Content, FileSlice, HeaderPairs, Response
+from reactor.http11.message import Content, File, FileSlice, HeaderPairs, Response
 
 from .media_types import VARY, FileType
 
@@ -94,7 +93,7 @@ class Representation:
 
     __slots__ = ("_modified", "data", "file", "metadata")
 
-    def __init__(self, metadata: FileMetadata, data: bytes | None, file: io.FileIO | None) -> None:
+    def __init__(self, metadata: FileMetadata, data: bytes | None, file: File | None) -> None:
         self.metadata = metadata
         self.data = data
         self.file = file

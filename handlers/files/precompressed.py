@@ -17,6 +17,7 @@ from reactor.http11.accept import preferred_codings
 from reactor.http11.errors import HTTPError
 
 from .cache import MIN_AGE
+from .closing import Closer
 from .media_types import CODINGS, MediaType, file_type_of_variant
 from .metadata import MTIME, FileMetadata, Representation
 from .paths import SharedRoot, open_regular
@@ -30,8 +31,11 @@ Directory = tuple[int, int, int]
 class PrecompressedFiles:
     """Finds the variants of files in one root. ``wall_clock`` returns seconds since the epoch."""
 
-    def __init__(self, root: SharedRoot, media_type: MediaType, wall_clock: Callable[[], float]) -> None:
+    def __init__(
+        self, root: SharedRoot, closer: Closer, media_type: MediaType, wall_clock: Callable[[], float]
+    ) -> None:
         self._root = root
+        self._closer = closer
         self._media_type = media_type
         self._wall_clock = wall_clock
         # Names without variants, with the fingerprint of their directory.
@@ -84,7 +88,8 @@ class PrecompressedFiles:
             file.close()
             return None
         file_type = file_type_of_variant(name, self._media_type, coding)
-        return Representation(FileMetadata(status, file_type, self._wall_clock()), None, file)
+        metadata = FileMetadata(status, file_type, self._wall_clock())
+        return Representation(metadata, None, self._closer.closing_later(file, metadata.size))
 
 
 def _exists(name: bytes, parent: int) -> bool:

@@ -34,7 +34,7 @@ from reactor.http11.headers import Headers
 from reactor.http11.message import HeaderPairs, Request, Response
 from reactor.http11.structured_fields import parse_item
 from reactor.http11.target import percent_encoded
-from reactor.routing import InterimSink, Router
+from reactor.routing import Handler, InterimSink, Router
 
 from .upload import CheckedUpload, Upload, check_coding, require_length
 
@@ -81,6 +81,7 @@ class UploadSink(InterimSink):
     """A sink that appends the body of one request to an upload."""
 
     __slots__ = (
+        "_claimed",
         "_gets_interim",
         "_is_location_known",
         "_next_progress",
@@ -95,6 +96,7 @@ class UploadSink(InterimSink):
         self._registry = registry
         self._gets_interim = gets_interim
         self._is_location_known = True  # to the client
+        self._claimed = False
         self.complete = complete
         self.token = token
         self.interim = None
@@ -130,25 +132,42 @@ class UploadSink(InterimSink):
         if self.upload.writer is not self:
             raise HTTPError(409, "another request took over this upload, or it was cancelled")
 
+    def claim(self) -> bool:
+        """Take a complete upload out of the registry: no other request can use it. Return False for a part.
+
+        It is dropped even if storing it fails: a retry would fail again. Raise HTTPError if data is missing.
+        """
+        upload = self.upload
+        if self.complete and not self._claimed:
+            if upload.length is not None and upload.offset != upload.length:
+                raise ProblemError(
+                    400,
+                    f"upload incomplete: {upload.offset} of {upload.length} bytes received",
+                    _progress_headers(upload),
+                    *INCONSISTENT_LENGTH,
+                )
+            self._registry.remove(self.token)
+            self._claimed = True
+        return self.complete
+
+    def sync(self) -> None:
+        """Write the content to the disk; raise OSError. May be called in another thread."""
+        self.upload.sink.sync()
+
+    def sync_directory(self) -> None:
+        """Write the name of the file to the disk; raise OSError. May be called in another thread."""
+        self.upload.sink.sync_directory()
+
     def answer(self) -> Response:
         """Commit a complete upload; return the response, which contains the progress of an incomplete one."""
         upload = self.upload
-        if not self.complete:
+        if not self.claim():
             return Response(204, b"", _progress_headers(upload))
-        if upload.length is not None and upload.offset != upload.length:
-            raise ProblemError(
-                400,
-                f"upload incomplete: {upload.offset} of {upload.length} bytes received",
-                _progress_headers(upload),
-                *INCONSISTENT_LENGTH,
-            )
         try:
             finished = upload.sink.finish()
             finished.commit(touch=True)
-        except HTTPError as error:  # the final response, though not a success
-            raise HTTPError(error.status, error.reason, (*error.headers, ("Upload-Complete", "?1"))) from None
-        finally:  # drop it after a failed commit too: a retry would fail again
-            self._registry.drop(self.token)
+        except HTTPError as error:
+            raise final(error) from None
         progress = (("Upload-Complete", "?1"), ("Upload-Offset", str(upload.offset)))
         if finished.replaces and not upload.always_created:
             return Response(204, b"", progress)
@@ -165,10 +184,17 @@ class UploadSink(InterimSink):
 
     def close(self) -> None:
         """Stop writing; another request may resume the upload if the client knows its Location."""
-        if self.upload.writer is self:
+        if self._claimed:
+            self.upload.sink.close()
+        elif self.upload.writer is self:
             self.upload.writer = None
             if not self._is_location_known:
                 self._registry.drop(self.token)
+
+
+def final(error: HTTPError) -> HTTPError:
+    """Return an error as the final response of an upload: it has ended, though not with success."""
+    return HTTPError(error.status, error.reason, (*error.headers, ("Upload-Complete", "?1")))
 
 
 class UploadRegistry(dict[str, ResumableUpload]):
@@ -203,11 +229,15 @@ class UploadRegistry(dict[str, ResumableUpload]):
         self[token] = upload
         return upload
 
-    def drop(self, token: str) -> None:
-        """Remove an upload and close its sink, which discards it unless it was committed."""
+    def remove(self, token: str) -> ResumableUpload:
+        """Remove and return an upload, which has no writer from now on."""
         upload = self.pop(token)
         upload.writer = None
-        upload.sink.close()
+        return upload
+
+    def drop(self, token: str) -> None:
+        """Remove an upload and close its sink, which discards it."""
+        self.remove(token).sink.close()
 
     def close(self) -> None:
         """Remove all uploads."""
@@ -216,13 +246,12 @@ class UploadRegistry(dict[str, ResumableUpload]):
 
     # Called for requests.
 
-    def install(self, routes: Router) -> None:
+    def install(self, routes: Router, answer_resumed: Handler) -> None:
         """Add the routes of ``/uploads/``: status, resume and cancel."""
         routes.get(PATTERN)(self.status)
         routes.route("DELETE", PATTERN)(self.cancel)
-        routes.route("PATCH", PATTERN, sink=self.resume, limits=(self.limit_header, ACCEPT_PATCH))(
-            self.answer_resumed
-        )
+        limits = self.limit_header, ACCEPT_PATCH
+        routes.route("PATCH", PATTERN, sink=self.resume, limits=limits)(answer_resumed)
 
     def read_creation(self, request: Request, complete: bool) -> Creation:
         """Parse a request that starts an upload; raise HTTPError."""

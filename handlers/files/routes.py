@@ -28,6 +28,7 @@ from reactor.routing import Router, Sink
 
 from .csrf import require_same_origin
 from .download import download
+from .durable import storing
 from .forms import FormUpload, OpenFileLimit
 from .listing import EntryBudget, list_directory
 from .metadata import etags_of_files, precondition_failed
@@ -70,13 +71,14 @@ class Files:
         routes.get(PATTERN)(self.get)
         if self._read_only:
             return
+        commit = storing(self.commit, self._store.fsync)
         limits = () if self._registry is None else (self._registry.limit_header,)
-        routes.post(PATTERN, self.open_upload, limits)(self.commit)
-        routes.route("PUT", PATTERN, self.open_upload, limits)(self.commit)
+        routes.post(PATTERN, self.open_upload, limits)(commit)
+        routes.route("PUT", PATTERN, self.open_upload, limits)(commit)
         if allow_delete:
             routes.route("DELETE", PATTERN)(self.delete)
         if self._registry is not None:
-            self._registry.install(routes)
+            self._registry.install(routes, storing(self._registry.answer_resumed, self._store.fsync))
 
     # Reading.
 

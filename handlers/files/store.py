@@ -5,6 +5,7 @@
 2. A file may have precompressed variants (``precompressed.py``), if they are enabled.
 3. An upload is written to a temporary file in the destination directory and renamed when it is complete
    (``upload.py``). Preconditions are evaluated for the file that it replaces.
+4. Large files that are replaced or removed are closed in the background (``closing.py``).
 
 Errors are raised as ``HTTPError`` with a status. The store does not depend on requests or connections.
 """
@@ -20,6 +21,7 @@ from threading import BoundedSemaphore
 from reactor.http11.errors import HTTPError
 
 from .cache import MAX_FILE_SIZE, CacheEntry, FileCache
+from .closing import LARGE, Closer, InBackground
 from .directory import EntryBatches
 from .media_types import MediaType, binary, file_type
 from .metadata import MTIME, FileMetadata, Representation, fingerprint_of, validators_of
@@ -65,10 +67,11 @@ class Store:
         self.serves_pages = media_type is not binary  # index.html in place of a listing
         self._clock = clock
         self.root = open_root(path, hidden, clock)
+        self.closer = Closer()
         self.is_single_file = self.root.is_single_file
         self.precompressed: PrecompressedFiles | None = None
         if precompressed and not self.is_single_file:
-            self.precompressed = PrecompressedFiles(self.root, media_type, wall_clock)
+            self.precompressed = PrecompressedFiles(self.root, self.closer, media_type, wall_clock)
         self.compressions = BoundedSemaphore(MAX_COMPRESSIONS)  # files that are being compressed
         self._cache = FileCache()
         self._cached_generation = self.root.generation
@@ -83,6 +86,10 @@ class Store:
     def on_close(self, function: Callable[[], None]) -> None:
         """Register a function that ``close`` calls first (to close unfinished uploads)."""
         self._close_callbacks.append(function)
+
+    def close_in_background(self, in_background: InBackground) -> None:
+        """Use a function that calls others in the background, for closing large files."""
+        self.closer.use(in_background)
 
     def check(self) -> None:
         """Look up the shared path, at most once a second; raise HTTPError if it cannot be opened."""
@@ -130,7 +137,7 @@ class Store:
         now = self.wall_clock()
         is_unchanged = entry is not None and fingerprint_of(status) == entry.metadata.fingerprint
         if entry is not None and is_unchanged and not self._cache.accepts_content(entry.metadata, now):
-            return Representation(entry.metadata, None, file)
+            return Representation(entry.metadata, None, self.closer.closing_later(file, status.st_size))
         return self._read(name, parts, file, status, now)
 
     def _read(
@@ -139,7 +146,7 @@ class Store:
         """Create the representation of an open file and cache it."""
         has_variants = self.precompressed is not None
         metadata = FileMetadata(status, file_type(name, self._media_type, has_variants), now)
-        result = Representation(metadata, None, file)
+        result = Representation(metadata, None, self.closer.closing_later(file, metadata.size))
         cached = None
         if self._cache.accepts_content(metadata, now):
             data = _read_unchanged(file, metadata)
@@ -180,9 +187,9 @@ class Store:
         except OSError as error:
             raise http_error_from(error) from None
         try:
-            replaces = not is_new and self.check_destination(parent, parts[-1], condition)
+            replaced = None if is_new else self.check_destination(parent, parts[-1], condition)
             self.check_space(parent, size)
-            return Upload(self, parent, create_temporary(parent), parts[-1], size, replaces, condition)
+            return Upload(self, parent, create_temporary(parent), parts[-1], size, replaced, condition)
         except OSError as error:
             os.close(parent)
             if error.errno == errno.ENOENT:  # the open directory was deleted
@@ -201,9 +208,15 @@ class Store:
         try:
             parent = self.root.open_parent(parts)
             try:
-                if not self.check_destination(parent, parts[-1], condition):
+                size = self.check_destination(parent, parts[-1], condition)
+                if size is None:
                     raise not_found()
-                os.unlink(parts[-1], dir_fd=parent)
+                kept = self.closer.keep(parts[-1], parent) if size >= LARGE else None
+                try:
+                    os.unlink(parts[-1], dir_fd=parent)
+                finally:
+                    if kept is not None:
+                        self.closer.close(kept)
             finally:
                 self.root.close_parent(parent)
         except OSError as error:
@@ -219,10 +232,10 @@ class Store:
 
     def remove_leftovers(self) -> Generator[int, None, None]:
         """Remove the temporary files of killed processes in small steps; yield the number removed by each."""
-        return remove_leftovers(self.root)
+        return remove_leftovers(self.root, self.closer)
 
-    def check_destination(self, parent: int, name: bytes, condition: Condition | None) -> bool:
-        """Check that a name may be written or removed; return whether a file with this name exists.
+    def check_destination(self, parent: int, name: bytes, condition: Condition | None) -> int | None:
+        """Check that a name may be written or removed; return the size of the file, None without one.
 
         Raise HTTPError or OSError.
         """
@@ -236,7 +249,7 @@ class Store:
             raise not_found()
         if condition is not None:
             condition.check(status and validators_of(status, self.wall_clock()))
-        return status is not None
+        return None if status is None else status.st_size
 
 
 def no_parent() -> HTTPError:

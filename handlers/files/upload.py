@@ -28,6 +28,7 @@ from reactor.http11.errors import HTTPError, quote
 from reactor.http11.headers import Headers
 from reactor.http11.structured_fields import parse_dictionary
 
+from .closing import LARGE, Closer
 from .directory import BATCH
 from .paths import READ, TEMPORARY_PREFIX, SharedRoot, http_error_from
 
@@ -59,11 +60,11 @@ class Condition(Protocol):
 class UploadStore(Protocol):
     """The methods of the store that an upload calls."""
 
-    fsync: bool
+    closer: Closer
     root: SharedRoot
 
-    def check_destination(self, parent: int, name: bytes, condition: Condition | None) -> bool:
-        """Return whether a file with this name exists; raise HTTPError or OSError if it cannot be stored."""
+    def check_destination(self, parent: int, name: bytes, condition: Condition | None) -> int | None:
+        """Return the size of the file, None if it does not exist; raise HTTPError or OSError."""
 
     def check_space(self, descriptor: int, size: int) -> None:
         """Raise HTTPError(507) if writing ``size`` more bytes would leave too little free space."""
@@ -72,8 +73,8 @@ class UploadStore(Protocol):
 class Upload:
     """An upload in progress: a sink that writes to a temporary file in the open directory ``parent``.
 
-    ``replaces`` is true if a file with this name existed when the upload began. The ``condition``, if any, is
-    checked again before that file is replaced.
+    ``replaced`` is the size of the file with this name, None if it did not exist when the upload began. The
+    ``condition``, if any, is checked again before that file is replaced.
     """
 
     __slots__ = (
@@ -83,6 +84,7 @@ class Upload:
         "_generation",
         "_name",
         "_parent",
+        "_replaces_large",
         "_size",
         "_store",
         "_temporary",
@@ -96,7 +98,7 @@ class Upload:
         temporary: tuple[int, str],
         name: bytes,
         size: int,
-        replaces: bool,
+        replaced: int | None,
         condition: Condition | None = None,
     ) -> None:
         self._store = store
@@ -108,7 +110,8 @@ class Upload:
         self._name = name
         self._size = 0
         self._condition = condition
-        self.replaces = replaces
+        self.replaces = replaced is not None
+        self._replaces_large = replaced is not None and replaced >= LARGE
 
     def write(self, data: bytes) -> None:
         """Append data; raise HTTPError(507) if there is not enough space."""
@@ -148,13 +151,17 @@ class Upload:
         try:
             if touch:
                 os.utime(self._descriptor)
-            if self._store.fsync:
-                os.fsync(self._descriptor)
             if self._condition is None or not self._create(self._condition):
-                os.rename(self._temporary, self._name, src_dir_fd=self._parent, dst_dir_fd=self._parent)
+                kept = None
+                # While more than one part of the body was received, the name may have got a large file.
+                if self._replaces_large or self._size > CHECKED_AT_START:
+                    kept = self._store.closer.keep(self._name, self._parent)
+                try:
+                    os.rename(self._temporary, self._name, src_dir_fd=self._parent, dst_dir_fd=self._parent)
+                finally:
+                    if kept is not None:
+                        self._store.closer.close(kept)
                 self._temporary = None
-            if self._store.fsync:
-                os.fsync(self._parent)
         except OSError as error:
             raise commit_error_from(error) from None
 
@@ -163,13 +170,23 @@ class Upload:
 
         A rename would also replace a file that another process creates after the check.
         """
-        while not self._store.check_destination(self._parent, self._name, condition):
+        while self._store.check_destination(self._parent, self._name, condition) is None:
             try:
                 self.link(self._name)
             except FileExistsError:
                 continue
             return True
         return False
+
+    # Writing to the disk; these may be called in another thread, and raise OSError.
+
+    def sync(self) -> None:
+        """Write the content to the disk."""
+        os.fsync(self._descriptor)
+
+    def sync_directory(self) -> None:
+        """Write the names in the directory to the disk."""
+        os.fsync(self._parent)
 
     # Storing under a new name, in these steps; each raises OSError.
 
@@ -180,15 +197,10 @@ class Upload:
         return status.st_dev, status.st_ino
 
     def prepare(self) -> None:
-        """Set the modification time to now, and write the file to the disk if fsync is enabled.
-
-        Raise HTTPError(409) if the shared directory was replaced.
-        """
+        """Set the modification time to now; raise HTTPError(409) if the shared directory was replaced."""
         if self._store.root.refresh() != self._generation:
             raise root_replaced()
         os.utime(self._descriptor)
-        if self._store.fsync:
-            os.fsync(self._descriptor)
 
     def link(self, name: bytes) -> None:
         """Store the file under a name; raise FileExistsError if it exists.
@@ -218,11 +230,6 @@ class Upload:
             raise
         self._temporary = None
 
-    def sync_directory(self) -> None:
-        """Write the new names in the directory to the disk if fsync is enabled."""
-        if self._store.fsync:
-            os.fsync(self._parent)
-
     def unlink(self) -> None:
         """Undo ``link``, unless the name belongs to another file by now; log a failure."""
         try:
@@ -243,7 +250,10 @@ class Upload:
             log.warning("cannot remove the unfinished upload %r: %s", self._temporary, error.strerror)
         finally:
             try:
-                os.close(self._descriptor)
+                if self._size >= LARGE:
+                    self._store.closer.close(self._descriptor)
+                else:
+                    os.close(self._descriptor)
             finally:
                 os.close(self._parent)
 
@@ -263,6 +273,14 @@ class CheckedUpload:
         self._upload.write(data)
         for each in self._hashes.values():  # only after a successful write
             each.update(data)
+
+    def sync(self) -> None:
+        """Write the content to the disk; raise OSError."""
+        self._upload.sync()
+
+    def sync_directory(self) -> None:
+        """Write the names in the directory to the disk; raise OSError."""
+        self._upload.sync_directory()
 
     def finish(self) -> Upload:
         """Return the upload; raise HTTPError(400) if a digest does not match."""
@@ -357,7 +375,7 @@ def create_temporary(parent: int) -> tuple[int, str]:
         os.close(descriptor)
 
 
-def remove_leftovers(root: SharedRoot) -> Generator[int, None, None]:
+def remove_leftovers(root: SharedRoot, closer: Closer) -> Generator[int, None, None]:
     """Remove the temporary files of killed processes from a directory tree, in small steps.
 
     Each step searches at most ``BATCH`` entries of a directory, and yields how many files it has removed.
@@ -367,7 +385,7 @@ def remove_leftovers(root: SharedRoot) -> Generator[int, None, None]:
     while pending:
         parts = pending.pop()
         try:
-            yield from _clean_directory(root.open_parts(parts), parts, pending)
+            yield from _clean_directory(root.open_parts(parts), parts, pending, closer)
         except (FileNotFoundError, NotADirectoryError):
             pass  # removed in the meantime
         except OSError as error:
@@ -382,7 +400,7 @@ def remove_leftovers(root: SharedRoot) -> Generator[int, None, None]:
 
 
 def _clean_directory(
-    directory: int, parts: list[bytes], pending: list[list[bytes]]
+    directory: int, parts: list[bytes], pending: list[list[bytes]], closer: Closer
 ) -> Generator[int, None, None]:
     """Remove the temporary files from one directory, and close it; add its subdirectories to ``pending``."""
     try:
@@ -391,12 +409,12 @@ def _clean_directory(
                 names = [each.name for each in batch if each.is_dir(follow_symlinks=False)]
                 pending += [[*parts, os.fsencode(name)] for name in names]
                 files = {each.name for each in batch}.difference(names)
-                yield sum(_remove_unlocked(name, directory) for name in files)
+                yield sum(_remove_unlocked(name, directory, closer) for name in files)
     finally:
         os.close(directory)
 
 
-def _remove_unlocked(name: str, directory: int) -> bool:
+def _remove_unlocked(name: str, directory: int, closer: Closer) -> bool:
     """Remove a file if it is temporary and no running process has locked it; return whether it was."""
     if not name.startswith(TEMPORARY_PREFIX):
         return False
@@ -413,5 +431,5 @@ def _remove_unlocked(name: str, directory: int) -> bool:
             log.warning("cannot remove the unfinished upload %r: %s", name, error.strerror)
         return False
     finally:
-        os.close(descriptor)
+        closer.close(descriptor)
     return True

@@ -144,6 +144,8 @@ def _serve(
             messages.write(line)
         on_ready()
         access_options.after_start(options, urls[0], server.local)
+        if store is not None:
+            store.close_in_background(server.in_background)
         if store is not None and not options.read_only:
             cleanup = Cleanup(server.reactor, store.remove_leftovers())
             store.on_close(cleanup.close)

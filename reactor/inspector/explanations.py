@@ -59,7 +59,8 @@ STEPS = (
         "soon",
         "Call soon",
         "A connection that has received more requests than its share of a turn answers the rest in the "
-        "next turn, which does not sleep. The other connections are served in between.",
+        "next turn, which does not sleep. The other connections are served in between. A connection whose "
+        "deferred response is known sends it in the same way.",
         Reactor.soon,
     ),
     Step(
@@ -95,7 +96,8 @@ STEPS = (
         "handler",
         "Call the handler",
         "The route was found when the head was complete. Its handler is a plain function that takes a "
-        "request and returns a response. All other connections wait until it returns.",
+        "request and returns a response. All other connections wait until it returns. For work that blocks "
+        "it returns a Deferred at once, and a worker thread does the work.",
         Connection._respond,
     ),
     Step(

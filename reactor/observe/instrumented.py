@@ -14,6 +14,7 @@ from typing import Final
 
 from reactor.deadlines import Deadlines
 from reactor.event_handler import EventHandler
+from reactor.http11.deferred import Deferred
 from reactor.http11.errors import HTTPError
 from reactor.http11.message import FileSlice, Request
 from reactor.logs.access_log import Exchange, Recorder, UnsentExchanges
@@ -150,6 +151,8 @@ class InstrumentedConnection(Connection):
         body = self._write_buffer.body
         if body is None:
             return ""
+        if isinstance(body, Deferred):
+            return "a deferred response"
         return f"{body.count:,} bytes of a file" if isinstance(body, FileSlice) else "a stream"
 
     # Hooks of the connection.

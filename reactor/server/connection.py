@@ -10,10 +10,11 @@
     CONTINUING         WRITE      stall        reset         RECEIVING_CONTENT CLOSED
     RECEIVING_CONTENT  READ       content      measure rate  RESPONDING YIELDING IDLE RECEIVING_HEAD CLOSED
     RESPONDING         WRITE      stall        reset         IDLE RECEIVING_HEAD RECEIVING_CONTENT CONTINUING
-                                                             YIELDING WAITING FINISHING CLOSED
+                                                             YIELDING WAITING AWAITING_RESULT FINISHING CLOSED
     YIELDING           -          -            -             RESPONDING RECEIVING_HEAD RECEIVING_CONTENT
                                                              CONTINUING IDLE CLOSED
     WAITING            READ       -            -             RESPONDING FINISHING CLOSED
+    AWAITING_RESULT    READ       -            -             RESPONDING CLOSED
     FINISHING          WRITE      stall        reset         DRAINING WAITING CLOSED
     DRAINING           READ       linger       close         CLOSED
     CLOSED             -          -            -             -
@@ -34,18 +35,22 @@ of the body is short, it is then received and discarded, in RECEIVING_CONTENT, a
 Otherwise, and after a malformed request, the response is the last one.
 
 CONTINUING waits until an interim response, such as 100 (Continue), is sent; in RECEIVING_CONTENT, others may
-be sent, without waiting for the client to read them. WAITING waits for data of a live stream. The last
-response of a connection (after ``Connection: close``, an error, or when the server is stopping) is sent in
-FINISHING, followed by DRAINING, so that the client sees an orderly close instead of a reset. In every state
-that waits for READ, the connection becomes CLOSED when the client closes it.
+be sent, without waiting for the client to read them. WAITING waits for data of a live stream, and
+AWAITING_RESULT for the response of a ``Deferred``; if more than a request head is received in that state,
+the rest is left in the socket until the response is known. The last response of a connection (after
+``Connection: close``, an error, or when the server is stopping) is sent in FINISHING, followed by DRAINING,
+so that the client sees an orderly close instead of a reset. In every state that waits for READ, the
+connection becomes CLOSED when the client closes it.
 """
 
 import logging
 import socket
 import struct
+from functools import partial
 from math import inf
 
 from reactor.event_handler import EventHandler, Interest
+from reactor.http11.deferred import Deferred
 from reactor.http11.error_page import error_response
 from reactor.http11.errors import HTTPError, ProtocolError
 from reactor.http11.message import Request, Response
@@ -53,7 +58,7 @@ from reactor.http11.parser import PHASE_CONTENT, PHASE_ENDED, PHASE_HEAD, PHASE_
 from reactor.http11.serializer import ChunkSource, has_length, interim
 from reactor.http11.target import Target
 from reactor.logs.access_log import Exchange, Recorder, UnsentExchanges
-from reactor.routing import Handler, Route
+from reactor.routing import Handler, Route, discard
 from reactor.server.connection_hooks import ConnectionHooks
 from reactor.server.context import ServerContext, ServerState
 from reactor.server.request_body import MAX_DISCARDED, RequestBody
@@ -84,6 +89,7 @@ RECEIVING_CONTENT = State.RECEIVING_CONTENT
 RESPONDING = State.RESPONDING
 YIELDING = State.YIELDING
 WAITING = State.WAITING
+AWAITING_RESULT = State.AWAITING_RESULT
 FINISHING = State.FINISHING
 DRAINING = State.DRAINING
 CLOSED = State.CLOSED
@@ -225,20 +231,32 @@ class Connection(EventHandler, ConnectionHooks):
             self._hooks.on_received(data)
         if self.state is not DRAINING:
             self._parser.feed(data)
-            if self.state is not WAITING:
+            if self.state is WAITING or self.state is AWAITING_RESULT:
+                self._limit_pipelined()
+            else:
                 self._process()
-            elif self._parser.buffered > self._context.settings.max_head:
-                limit = self._context.settings.max_head
-                log.info("c%d: closed: over %d bytes pipelined behind a live stream", self.number, limit)
-                self._close(CloseReason.SERVER_CLOSED)
+
+    def _limit_pipelined(self) -> None:
+        """Limit the bytes received behind a live stream, which may never end, or a result."""
+        limit = self._context.settings.max_head
+        if self._parser.buffered <= limit:
+            return
+        if self.state is AWAITING_RESULT:
+            self.interest = Interest.NONE  # receive the rest after the result
+        else:
+            log.info("c%d: closed: over %d bytes pipelined behind a live stream", self.number, limit)
+            self._close(CloseReason.SERVER_CLOSED)
 
     def on_writable(self) -> None:
         """Continue sending, then process the requests that are already buffered."""
         self._process()
 
     def on_soon(self) -> None:
-        """Continue with the requests that exceeded the share of the last turn."""
-        if self.state is YIELDING:  # otherwise it was closed while the inspector held this call
+        """Continue with the requests that exceeded the share of the last turn, or with a result."""
+        if self.state is AWAITING_RESULT:
+            self._enter(RESPONDING)
+            self._process()
+        elif self.state is YIELDING:  # otherwise it was closed while the inspector held this call
             self._process()
 
     def on_deadline(self) -> None:
@@ -384,7 +402,8 @@ class Connection(EventHandler, ConnectionHooks):
         return compressed
 
     def _close_request_body(self) -> None:
-        if self._request_body is not None:  # None if a handler has closed this connection
+        # None if a handler has closed this connection. A Deferred uses the body until it is resolved.
+        if self._request_body is not None and not isinstance(self._write_buffer.body, Deferred):
             request_body, self._request_body = self._request_body, None
             request_body.close()
 
@@ -397,12 +416,15 @@ class Connection(EventHandler, ConnectionHooks):
         response: object = handler  # until it returns
         try:
             response = handler(request)
+            if isinstance(response, Deferred):
+                self._defer(request, handler, response)
+                return 0
             return self._enqueue_response(request, response)
         except HTTPError as error:
             log.info("c%d: %d %s", self.number, error.status, error.reason)
             response = error_response(request, error)
         except Exception:
-            if response is handler or isinstance(response, Response):
+            if response is handler or isinstance(response, (Response, Deferred)):
                 log.exception("c%d: unhandled exception in the handler of %r", self.number, request)
             else:
                 where, returned = f"{request.method} {request.route}", type(response).__name__
@@ -415,6 +437,65 @@ class Connection(EventHandler, ConnectionHooks):
             close_content(getattr(response, "content", None))
             response = error_response(request, HTTPError(500, "the request handler failed"))
         return self._enqueue_response(request, response)
+
+    # Responses that are not known yet. The Deferred takes the place of the response in the write buffer, and
+    # uses the request body until it is resolved, even if the connection is closed before.
+
+    def _defer(self, request: Request, handler: Handler, deferred: Deferred) -> None:
+        """Add a Deferred to the write buffer."""
+        context = self._context
+        deferred.start(context.in_worker, context.run_in_loop, partial(self._on_resolved, deferred))
+        if self.state is CLOSED:  # the handler called Server.close() or abort()
+            self._parser.end()
+            self._abandon(deferred)
+            return
+        if self._request_body is None:  # when the request began, for the access log
+            limit = context.settings.max_body
+            self._request_body = RequestBody(request, handler, discard(0), context.reactor.now, limit)
+        self._write_buffer.add(deferred)
+
+    def _on_resolved(self, deferred: Deferred) -> None:
+        context = self._context
+        if self.state is AWAITING_RESULT:
+            context.reactor.soon(self)
+        elif self in context.abandoned:
+            self.drop_result(deferred)
+
+    def _continue_with_result(self, progress: bool) -> None:
+        """Wait for the result, or enqueue its response; send it now, unless this turn has sent bytes."""
+        assert isinstance(self._write_buffer.body, Deferred), "no Deferred in the write buffer"
+        assert self._request_body is not None, "a Deferred without a request body"
+        if not self._write_buffer.body.done:
+            self._enter(AWAITING_RESULT)
+            self._limit_pipelined()
+            return
+        deferred = self._write_buffer.take_deferred()
+        self._respond(self._request_body.request, lambda _: deferred.result())
+        self._close_request_body()
+        if not progress:
+            self._process()
+        elif self.state is RESPONDING:
+            self.deadline = self._write_timeout.start(self._context.reactor.now)
+
+    def _abandon(self, deferred: Deferred) -> None:
+        """Drop a result, now or when it is known."""
+        self._context.abandoned[self] = deferred
+        if deferred.done:
+            self.drop_result(deferred)
+
+    def drop_result(self, deferred: Deferred) -> None:
+        """Release what belongs to a result whose client has disconnected; log an unhandled exception."""
+        self._context.abandoned.pop(self, None)
+        try:
+            if deferred.done:
+                close_content(getattr(deferred.result(), "content", None))
+            else:
+                deferred.abort()
+        except HTTPError:
+            pass  # the response would have been an error
+        except Exception:
+            log.exception("c%d: unhandled exception after the client has disconnected", self.number)
+        self._close_request_body()
 
     def _refuse(self, error: HTTPError, request: Request | None = None) -> None:
         """Answer a request with an error, and discard the rest of its body or end the connection."""
@@ -584,8 +665,11 @@ class Connection(EventHandler, ConnectionHooks):
             self._log_unsent(self._unsent_exchanges, CLIENT_GONE if reason in BY_CLIENT else BROKEN_OFF)
             self._unsent_exchanges = None  # avoids a reference cycle if this connection is the recorder
         self._close_request_body()
+        deferred = self._write_buffer.body
         self._enter(CLOSED)
         self._write_buffer.clear()
+        if isinstance(deferred, Deferred):
+            self._abandon(deferred)
         # Unregister the socket before closing it: its file descriptor may be reused immediately.
         self._context.reactor.remove(self)
         self.handle.close()
@@ -644,6 +728,8 @@ class Connection(EventHandler, ConnectionHooks):
             self._reset(CloseReason.BODY_FAILED)
         elif result is FlushResult.STREAM_IDLE:
             self._enter(WAITING)
+        elif result is FlushResult.AWAITED:
+            self._continue_with_result(progress)
         elif self.state in (RECEIVING_CONTENT, YIELDING) and buffered <= self._context.settings.low_water:
             # Only an interim response is unsent. The client may send the whole body before it reads: receive
             # more, and flush again with each part.

@@ -27,7 +27,7 @@ class ConnectionHooks:
         """Observe bytes that have arrived, before they are parsed."""
 
     def on_request(self, request: Request) -> None:
-        """Observe a complete request, before its handler is called."""
+        """Observe a request before its handler is called, and before a deferred response is taken."""
 
     def on_refused(self, error: HTTPError) -> None:
         """Observe that a request is refused, before its response is created."""

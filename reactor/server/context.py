@@ -25,6 +25,7 @@ from reactor.server.write_timeout import Unacknowledged, unacknowledged
 from reactor.settings import Settings
 
 if TYPE_CHECKING:
+    from reactor.http11.deferred import Deferred
     from reactor.server.connection import Connection
 
 
@@ -39,6 +40,13 @@ class ServerState(Enum):
 
 # Calls a function with arguments in the loop's next turn; thread-safe.
 CallSoon = Callable[..., object]
+# Calls a function in a worker thread.
+InWorker = Callable[[Callable[[], object]], object]
+
+
+def call_at_once(function: Callable[[], object]) -> None:
+    """Call a function at once: there are no worker threads."""
+    function()
 
 
 class ServerContext:
@@ -47,7 +55,7 @@ class ServerContext:
     ``default_headers`` are encoded header lines that follow Date in every response. The wall clock (seconds
     since the epoch), sendfile and ``unacknowledged`` can be replaced, for tests, like the reactor's selector
     and clock. Requests for hosts outside ``allowed_hosts`` get 403; None allows every host. ``call_soon`` is
-    None if no other thread uses the loop.
+    None if no other thread uses the loop. ``in_worker`` calls a function in a worker thread.
     """
 
     def __init__(
@@ -62,6 +70,7 @@ class ServerContext:
         call_soon: CallSoon | None = None,
         allowed_hosts: AllowedHosts | None = None,
         unacknowledged: Unacknowledged = unacknowledged,
+        in_worker: InWorker = call_at_once,
     ) -> None:
         self.reactor = reactor
         self.router = router
@@ -70,6 +79,7 @@ class ServerContext:
         self.wall_clock = wall_clock
         self.sendfile = sendfile
         self.unacknowledged = unacknowledged
+        self.in_worker = in_worker
         self._allowed_hosts = allowed_hosts
         self.head_reader = HeadReader(settings)
         self.serializer = Serializer()
@@ -80,6 +90,8 @@ class ServerContext:
         # A connection's share of a turn, kept as a range: creating one takes 60 ns.
         self.request_share = range(settings.turn_requests)
         self.connections: dict[int, Connection] = {}
+        # Closed connections with a response that is not known yet.
+        self.abandoned: dict[Connection, Deferred] = {}
         self.state = ServerState.RUNNING
         self._call_soon = call_soon
         self._at_next_close: dict[Callable[[], None], None] = {}  # an ordered set
@@ -88,7 +100,7 @@ class ServerContext:
         self.common_headers = b""  # encoded: Date, unless disabled, and the default headers
         self.common_headers_expire = -inf  # a time of the reactor's clock
 
-    def run_in_loop(self, function: Callable[[], None]) -> None:
+    def run_in_loop(self, function: Callable[[], object]) -> None:
         """Call a function in the loop's thread: now if this is that thread, else in its next turn."""
         if self._call_soon is None or get_ident() == self.reactor.thread:
             function()

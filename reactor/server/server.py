@@ -35,6 +35,7 @@ from reactor.server.connection import Connection
 from reactor.server.context import ServerContext, ServerState
 from reactor.server.listen import connection_limit, listen, url_of
 from reactor.server.shutdown import Shutdown
+from reactor.server.worker_pool import WorkerPool
 from reactor.settings import Settings
 from reactor.wakeup import SignalHandle, Wakeup
 
@@ -90,7 +91,8 @@ class Server:
     every response, as (name, value) pairs. The selector and the clocks can
     be replaced, for tests. With ``instrumentation``, its reactor's selector and clock are used, its hooks are
     called, and it is closed with the server. ``on_reload`` is called on SIGHUP. Other threads may call
-    ``call_soon`` and ``stop`` only; everything else belongs to the thread that runs the server.
+    ``call_soon``, ``in_background`` and ``stop`` only; everything else belongs to the thread that runs the
+    server.
 
     ``allowed_hosts`` (host names, or an ``AllowedHosts``) are served in addition to ``localhost`` and IP
     addresses; requests for other hosts get 403. None allows every host.
@@ -128,6 +130,7 @@ class Server:
         self.reactor = instrumentation.reactor
         self.address: tuple[str, int] = listener.getsockname()[:2]
         self._wakeup = Wakeup()
+        self._workers = WorkerPool()
         # Registered with the loop that runs, so that a loop held by the inspector can be stopped, too.
         self._signals = SignalHandle(self._pass_signal)
         self.context = ServerContext(
@@ -139,6 +142,7 @@ class Server:
             default_headers=encoded_headers,
             call_soon=self._wakeup.call_soon,
             allowed_hosts=None if allowed_hosts is None else allowed_hosts.at(self.address[0]),
+            in_worker=self._workers.submit,
         )
         self._acceptor = Acceptor(self.context, listener, limit, instrumentation.make_connection)
         self._on_reload = on_reload
@@ -215,6 +219,13 @@ class Server:
         if not self._wakeup.call_soon(function, *arguments):
             raise RuntimeError("Server.call_soon() called after Server.close()")
 
+    def in_background(self, function: Callable[[], object]) -> None:
+        """Call a function in a worker thread; at once if too many are waiting, or if the server is closed.
+
+        An exception in a worker thread is logged. ``close`` waits for these functions.
+        """
+        self._workers.run(function)
+
     def stop(self) -> None:
         """Answer the requests that have been received, then stop; if called again, stop immediately.
 
@@ -236,6 +247,9 @@ class Server:
         self._acceptor.close()
         for connection in list(self.context.connections.values()):
             connection.abort()
+        self._workers.close()
+        for connection, deferred in list(self.context.abandoned.items()):
+            connection.drop_result(deferred)
         if self.context.access_log is not None:
             self.context.access_log.close()
         self.reactor.remove(self._wakeup)

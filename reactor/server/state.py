@@ -12,6 +12,7 @@ old one. The trace, the inspector, the metrics and the simulation use this enum 
     RESPONDING         a response is being produced or sent
     YIELDING           requests are left for the next turn: the connection has used its share of this one
     WAITING            a live stream has no data yet
+    AWAITING_RESULT    the handler has returned a Deferred, whose response is not known yet
     FINISHING          the last response of the connection is being sent
     DRAINING           the last response is sent, and the client has not closed the connection yet
     CLOSED             the socket is closed
@@ -92,7 +93,7 @@ class State(Enum):
         Interest.WRITE,
         "stall",
         OnTimeout.RESET,
-        "IDLE RECEIVING_HEAD RECEIVING_CONTENT CONTINUING YIELDING WAITING FINISHING CLOSED",
+        "IDLE RECEIVING_HEAD RECEIVING_CONTENT CONTINUING YIELDING WAITING AWAITING_RESULT FINISHING CLOSED",
     )
     YIELDING = (
         Interest.NONE,
@@ -101,6 +102,7 @@ class State(Enum):
         "RESPONDING RECEIVING_HEAD RECEIVING_CONTENT CONTINUING IDLE CLOSED",
     )
     WAITING = Interest.READ, None, None, "RESPONDING FINISHING CLOSED"
+    AWAITING_RESULT = Interest.READ, None, None, "RESPONDING CLOSED"
     FINISHING = Interest.WRITE, "stall", OnTimeout.RESET, "DRAINING WAITING CLOSED"
     DRAINING = Interest.READ, "linger", OnTimeout.CLOSE, "CLOSED"
     CLOSED = Interest.NONE, None, None, ""

@@ -1,7 +1,7 @@
-"""The write buffer of a connection: bytes, then at most one file slice or stream, still to be sent.
+"""The write buffer of a connection: bytes, then at most one file slice, stream or Deferred, still to be sent.
 
     write(data)     add bytes
-    add(body)       add a file slice or a stream
+    add(body)       add a file slice, a stream, or a Deferred in place of a response
     flush(socket)   send as much as the socket accepts, at most one turn's share
     size            the number of bytes in memory
     has_room        whether another response may be added
@@ -12,6 +12,7 @@
     DONE         everything was sent                                process the next request
     PAUSED       the socket would block, or the share was used up   wait until the socket is writable
     STREAM_IDLE  a live stream has no data yet                      wait until the stream has data
+    AWAITED      the response is not known yet                      wait for it, or add it
     FAILED       the client is gone                                 close the connection
     BODY_FAILED  the file or stream failed; ``failure`` says why    log it, reset the connection
 
@@ -26,12 +27,14 @@ import socket
 from collections.abc import Callable
 from enum import Enum, auto
 
+from reactor.http11.deferred import Deferred
 from reactor.http11.message import FileSlice
 from reactor.http11.serializer import ChunkSource
 
 log = logging.getLogger("reactor")
 
 Data = bytes | memoryview
+Body = FileSlice | ChunkSource | Deferred
 # Takes the file descriptors of a socket and a file, an offset and a count; returns the bytes sent.
 SendFile = Callable[[int, int, int, int], int]
 
@@ -45,6 +48,7 @@ class FlushResult(Enum):
     DONE = auto()
     PAUSED = auto()
     STREAM_IDLE = auto()
+    AWAITED = auto()
     FAILED = auto()
     BODY_FAILED = auto()
 
@@ -53,6 +57,7 @@ class FlushResult(Enum):
 DONE = FlushResult.DONE
 PAUSED = FlushResult.PAUSED
 STREAM_IDLE = FlushResult.STREAM_IDLE
+AWAITED = FlushResult.AWAITED
 FAILED = FlushResult.FAILED
 BODY_FAILED = FlushResult.BODY_FAILED
 
@@ -80,7 +85,7 @@ class WriteBuffer:
 
     def __init__(self, high_water: int, sendfile: SendFile = os.sendfile) -> None:
         self._data: list[Data] = []
-        self.body: FileSlice | ChunkSource | None = None
+        self.body: Body | None = None
         self.failure: Exception | None = None  # raised by the body
         self._high_water = high_water
         self._sendfile = sendfile
@@ -112,8 +117,8 @@ class WriteBuffer:
         self._data.append(data)
         self.size += len(data)
 
-    def add(self, body: FileSlice | ChunkSource) -> None:
-        """Add a file slice or a stream; the write buffer closes it."""
+    def add(self, body: Body) -> None:
+        """Add a file slice, a stream or a Deferred; the write buffer closes it."""
         assert self.body is None, "another body is pending"
         self.body = body
 
@@ -130,7 +135,7 @@ class WriteBuffer:
             self.failure = error
             return BODY_FAILED
 
-    def _flush_body(self, sock: socket.socket, body: FileSlice | ChunkSource, share: int) -> FlushResult:
+    def _flush_body(self, sock: socket.socket, body: Body, share: int) -> FlushResult:
         limit = self.sent + share
         result = self.flush_bytes(sock, share)
         if result is not DONE:
@@ -139,10 +144,18 @@ class WriteBuffer:
             return PAUSED
         if isinstance(body, FileSlice):
             return self._send_slice(sock, body, limit - self.sent)
+        if isinstance(body, Deferred):
+            return AWAITED
         result = self._pull(body)
         if self._data:
             result = self.flush_bytes(sock, limit - self.sent)
         return result if self.body is None or result is not DONE else PAUSED
+
+    def take_deferred(self) -> Deferred:
+        """Remove and return the Deferred, which is resolved: its response is added next."""
+        deferred, self.body = self.body, None
+        assert isinstance(deferred, Deferred), "no Deferred in the write buffer"
+        return deferred
 
     def clear(self) -> None:
         """Discard all unsent bytes, and close the body."""

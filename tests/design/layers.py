@@ -53,8 +53,8 @@ IMPURE = frozenset(
         "secrets",
     }
 )
-# A lock is not input or output: another thread may send to a live stream.
-LOCKS = {("reactor/http11/message.py", "threading")}
+# A lock is not input or output: another thread may send to a live stream, or resolve a Deferred.
+LOCKS = {("reactor/http11/deferred.py", "threading"), ("reactor/http11/message.py", "threading")}
 # The event loop does not use HTTP, not even the standard library's.
 NO_HTTP = (
     "reactor/loop.py",

@@ -4,7 +4,7 @@
     regular        sends all at once or one by one, in pieces; reads     every answer
     slow-reading   sends all at once, reads little by little             every answer
     flooding       sends many short requests at once                     every answer
-    half-closing   sends all, half-closes, reads                         every answer
+    half-closing   sends all, half-closes, reads                         every answer, unless one takes long
     idle           stays connected after the last answer                 every answer; closed by the timeout
     silent         connects and sends nothing                            closed by the timeout
     slow-head      sends bytes one by one and never ends its head        408 at the timeout

@@ -15,7 +15,7 @@ the others cannot have changed.
 import json
 from math import inf
 
-from reactor.event_handler import EventHandler
+from reactor.event_handler import EventHandler, Interest
 from reactor.routing import BufferSink
 from reactor.server.connection import STOP_GRACE, Connection
 from reactor.server.context import ServerState
@@ -119,6 +119,8 @@ class Invariants:
         ):
             self._fail(f"{connection!r} is idle while the server stops")
         wanted = state.interest
+        if state is State.AWAITING_RESULT and connection.unparsed > self._site.settings.max_head:
+            wanted = Interest.NONE  # enough is pipelined
         key = self._site.selector.get_map().get(handle.fileno())
         registered = 0 if key is None or key.data is not connection else key.events
         if not wanted == connection.interest == connection.reactor_interest == registered:

@@ -10,7 +10,7 @@ the built-in routes there are some for what those do not do: streams, live strea
 
 import io
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from math import inf
 from typing import Any
 
@@ -134,6 +134,30 @@ class Ticker(EventHandler):
         self.deadline = self._site.reactor.now + random.random() if self._streams else inf
 
 
+class Worker(EventHandler):
+    """The worker threads: calls what would block, each after a while, in any order."""
+
+    def __init__(self, site: "Site") -> None:
+        super().__init__()
+        self._site = site
+        self._calls: list[tuple[str, Callable[[], object]]] = []  # with the name of the client
+
+    def add(self, function: Callable[[], object]) -> None:
+        """Call a function later."""
+        world = self._site.world
+        self._calls.append((world.current, function))
+        self.deadline = min(self.deadline, self._site.reactor.now + world.random.random())
+        self._site.reactor.refresh(self)
+
+    def on_deadline(self) -> None:
+        """Call one of the functions."""
+        world = self._site.world
+        world.current, function = self._calls.pop(world.random.randrange(len(self._calls)))
+        world.log("  a worker thread has worked for %s", world.current)
+        function()
+        self.deadline = self._site.reactor.now + world.random.random() if self._calls else inf
+
+
 class Site:
     """One server, ready to take turns."""
 
@@ -155,6 +179,7 @@ class Site:
         )
         log = AccessLog(self.log_lines, "json", world.clock, world.wall_clock)
         self.ticker = Ticker(self)
+        self.worker = Worker(self)
         self.context = SimulatedContext(
             self.reactor,
             self._routes(),
@@ -163,6 +188,7 @@ class Site:
             world.wall_clock,
             self.network.sendfile,
             unacknowledged=self.network.unacknowledged,
+            in_worker=self.worker.add,
         )
         self.context.site = self
         self.reactor.at_turn_end(log.flush)
@@ -204,6 +230,8 @@ class Site:
                 self.world.fail(f"the shutdown has finished before {connection!r}")
             self.world.allow_failure(connection.peer, ABORTED)
             connection.abort()
+        for closed, deferred in list(self.context.abandoned.items()):
+            closed.drop_result(deferred)
         self.acceptor.close()
         self.reactor.remove(self.signals)
         self.signals.handle.close()
@@ -230,6 +258,8 @@ class Site:
         self.changed.append((connection, before, state))
         self.world.log("  %s: %s -> %s", connection.peer, before.name if before else "new", state.name)
         self.connections[connection.number] = connection
+        if before is State.AWAITING_RESULT and state is State.CLOSED:
+            self.world.allow_failure(connection.peer, "it closed while its answer was not known")
         called = self.reactor.called[-1][0] if self.reactor.called else None
         # The accept queue is accepted by the call that begins to stop the server, too.
         stopping = self.context.state is ServerState.STOPPING and not isinstance(called, Connection)

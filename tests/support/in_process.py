@@ -28,7 +28,7 @@ from reactor.observe.events import EventCallback
 from reactor.observe.instrumented import InstrumentedConnection, InstrumentedReactor
 from reactor.routing import Router
 from reactor.server.connection import Connection
-from reactor.server.context import ServerContext
+from reactor.server.context import InWorker, ServerContext, call_at_once
 from reactor.server.write_timeout import Unacknowledged
 from reactor.settings import Settings
 
@@ -214,8 +214,8 @@ class Harness:
     """A server without a listening socket: ``connect`` makes a connection out of a socket pair.
 
     Without routes it has the built-in ones, with a store the files too. Settings are given by name. With
-    ``subscribers`` it is instrumented. By default ``unacknowledged`` does not ask the kernel, in which bytes
-    move on at times of its own.
+    ``subscribers`` it is instrumented. By default ``in_worker`` calls functions at once; ``unacknowledged``
+    does not ask the kernel, in which bytes move on at times of its own.
     """
 
     def __init__(
@@ -228,6 +228,7 @@ class Harness:
         subscribers: Sequence[EventCallback] = (),
         allowed_hosts: AllowedHosts | None = None,
         unacknowledged: Unacknowledged = lambda sock: 0,
+        in_worker: InWorker = call_at_once,
         **settings: float,
     ) -> None:
         self.clock = Clock()
@@ -252,6 +253,7 @@ class Harness:
             default_headers=encode_headers(default_headers),
             allowed_hosts=allowed_hosts,
             unacknowledged=unacknowledged,
+            in_worker=in_worker,
         )
         self.clients: list[Client] = []
 

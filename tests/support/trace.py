@@ -8,6 +8,7 @@ from unittest.mock import patch
 
 from reactor import handlers
 from reactor.handlers.files.store import Store
+from reactor.http11.deferred import Deferred
 from reactor.http11.message import LiveStream, Request, Response
 from reactor.observe.events import Event, EventCallback
 from reactor.observe.trace import LIMIT, Trace
@@ -38,6 +39,9 @@ class Site(Harness):
         @routes.get("/fails")
         def fails(request: Request) -> Response:
             raise RuntimeError("on purpose")
+
+        self.deferred = Deferred()
+        routes.get("/later")(lambda request: self.deferred)
 
         @routes.get("/live")
         def live(request: Request) -> Response:
@@ -92,6 +96,10 @@ def mixed_run(server: Site) -> None:
     live = server.connect()
     live.send(head("GET", "/live"))
     server.stream.send(b"news")
+    later = server.connect()
+    later.send(head("GET", "/later"))
+    server.deferred.resolve(Response.text("late"))
+    later.assert_responds()
     server.run()
     for _ in range(3):
         server.clock.advance(21)

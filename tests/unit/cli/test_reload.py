@@ -29,7 +29,9 @@ def reloading(*arguments: str, **variables: str) -> tuple[Callable[[], None], Ca
     def ask(pair: str) -> int:
         request = Request("GET", Target("/", ("",)), Head(1, Headers([("authorization", basic(pair), "")])))
         try:
-            return routes.resolve("GET", [""])[0].handler(request).status
+            answer = routes.resolve("GET", [""])[0].handler(request)
+            assert isinstance(answer, Response)
+            return answer.status
         except HTTPError as error:
             return error.status
 

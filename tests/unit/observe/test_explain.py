@@ -13,6 +13,7 @@ import pytest
 
 from reactor.event_handler import EventHandler
 from reactor.handlers.files.store import Store
+from reactor.http11.deferred import Deferred
 from reactor.http11.message import LiveStream, Response
 from reactor.observe.explain import MAX_ACTIONS, Explain
 from reactor.routing import Router
@@ -191,6 +192,21 @@ def test_a_connection_changed_by_another_handler_is_named() -> None:
         (closed,) = explained.take()
         assert "called callback (soon): fd N closed: the server stopped" in closed
         assert closed.endswith(", fd N WAITING -> CLOSED")
+
+
+def test_a_deferred_response_is_explained() -> None:
+    routes, deferred = Router(), Deferred()
+    routes.get("/echo/hi")(lambda request: Response(200))
+    routes.get("/later")(lambda request: deferred)
+    with ExplainedServer(routes) as explained:
+        client = explained.connect()
+        client.send(GET + GET.replace(b"/echo/hi", b"/later"))
+        (waiting,) = explained.take()
+        assert re.search(r"bytes sent \(left: a deferred response\), .* -> AWAITING_RESULT$", waiting)
+        Callback(explained, lambda: deferred.resolve(Response(204)))
+        assert explained.take()[1].endswith(
+            "called fd N (soon): GET /later (204), 64 bytes sent, AWAITING_RESULT -> RESPONDING -> IDLE"
+        )
 
 
 def test_what_is_left_of_a_file_is_a_number_of_bytes(tmp_path: Path) -> None:

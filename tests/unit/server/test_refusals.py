@@ -8,6 +8,7 @@ from contextlib import closing
 import pytest
 
 from reactor.handlers.files.store import Store
+from reactor.http11.deferred import Deferred
 from reactor.http11.message import Request, Response
 from tests.conformance.corpus.build import read_corpus
 from tests.conformance.corpus.entry import Entry
@@ -102,7 +103,7 @@ def test_chunk_extensions_and_trailers_are_checked_and_ignored() -> None:
     answer = routes.resolve("POST", ["post"])[0].handler
 
     @routes.post("/seen")
-    def see(request: Request) -> Response:
+    def see(request: Request) -> Response | Deferred:
         seen.append(request)
         return answer(request)
 

@@ -5,7 +5,8 @@ from collections.abc import Callable
 
 import pytest
 
-from reactor.http11.message import LiveStream, Response
+from reactor.http11.deferred import Deferred
+from reactor.http11.message import LiveStream, Request, Response
 from reactor.server.connection import STOP_GRACE, Connection
 from reactor.server.context import ServerState
 from reactor.server.state import State
@@ -15,6 +16,7 @@ from tests.support.requests import answering, request
 GET = request("/canary")
 LARGE = request("/0")
 LIVE = request("/1")
+LATER = request("/later")
 POST = request("/post", "Content-Length: 5", method="POST")
 ASKING = request("/post", "Content-Length: 5", "Expect: 100-continue", method="POST")
 
@@ -91,6 +93,9 @@ SCRIPTS: dict[tuple[str, str], list[Step]] = {
     ("RESPONDING", "YIELDING"): [MANY],
     ("RESPONDING", "FINISHING"): [b"nonsense\r\n\r\n"],
     ("RESPONDING", "CLOSED"): [LARGE, Client.close],
+    ("RESPONDING", "AWAITING_RESULT"): [LATER],
+    ("AWAITING_RESULT", "RESPONDING"): [LATER, wake],
+    ("AWAITING_RESULT", "CLOSED"): [LATER, Client.close],
     ("WAITING", "RESPONDING"): [LIVE, wake],
     ("WAITING", "CLOSED"): [LIVE, Client.close],
     ("YIELDING", "RESPONDING"): [MANY + GET],
@@ -123,7 +128,15 @@ def test_the_last_step_makes_the_transition(before: str, after: str, monkeypatch
     monkeypatch.setattr(Connection, "_enter", note)
     stream = LiveStream()
     routes = answering(lambda: Response(200, b"a" * 200_000), lambda: Response(200, stream))
-    routes.get("/wake")(lambda _: Response(200, b"%d" % stream.send(b"news")))
+    deferred = Deferred()
+    routes.get("/later")(lambda _: deferred)
+
+    @routes.get("/wake")
+    def wake(request: Request) -> Response:
+        stream.send(b"news")
+        deferred.resolve(Response(200))
+        return Response(200)
+
     # A turn's share that is less than the large response: it is still on its way after one turn.
     with Harness(routes, turn_send=100_000) as server:
         client = server.connect()

@@ -12,7 +12,8 @@ import pytest
 from reactor.handlers.files.paths import TEMPORARY_PREFIX
 from reactor.handlers.files.store import Store
 from reactor.http11.errors import HTTPError
-from tests.unit.handlers.files.shared import Shared, no_descriptor_leaks, read, refused_status, upload
+from tests.support.in_process import Harness
+from tests.unit.handlers.files.shared import Shared, no_descriptor_leaks, post, read, refused_status, upload
 
 MIB = 1 << 20
 
@@ -215,12 +216,13 @@ def test_a_disk_that_is_full_at_the_end_is_507(
 ) -> None:
     with (
         closing(Store(shared.path, fsync=True)) as store,
-        no_descriptor_leaks(),
-        closing(store.create("file", 3)) as sink,
+        Harness(store=store) as server,
+        monkeypatch.context() as patch,
     ):
-        sink.write(b"abc")
-        monkeypatch.setattr(os, call, fail(errno.ENOSPC))
-        assert refused_status(sink.commit) == 507
+        client = server.connect()
+        with no_descriptor_leaks():
+            patch.setattr(os, call, fail(errno.ENOSPC))
+            assert post(client, "/files/file", b"abc").status == 507
     shared.assert_untouched()
 
 
@@ -297,7 +299,8 @@ def system_calls(monkeypatch: pytest.MonkeyPatch, store: Store) -> list[str]:
     with monkeypatch.context() as patch:
         patch.setattr(os, "fsync", note_fsync)
         patch.setattr(os, "rename", note_rename)
-        upload(store, "below/new", b"x")
+        with Harness(store=store) as server:
+            assert post(server.connect(), "/files/below/new", b"x").status == 201
     return calls
 
 

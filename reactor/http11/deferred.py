@@ -1,0 +1,131 @@
+"""Responses that are not known yet when their handler returns.
+
+    @routes.get("/report/{name}")
+    def report(request):
+        return Deferred(make_report(request.params["name"]))
+
+    def make_report(name):
+        rows = yield partial(query_database, name)  # called in a worker thread
+        return Response.text(str(rows))  # the rest of the generator runs in the loop
+
+Or the application keeps the ``Deferred``, and calls ``resolve`` or ``fail`` later.
+"""
+
+from collections.abc import Callable, Generator
+from functools import partial
+from threading import RLock
+from typing import Any
+
+from reactor.http11.message import Response, do_nothing
+
+# Yields functions that may block, gets their results, and returns the response.
+Steps = Generator[Callable[[], Any], Any, Response]
+Call = Callable[[Callable[[], object]], object]  # calls a function, in a worker thread or in the loop
+
+
+class Deferred:
+    """A response that is known later; a handler returns it in place of a ``Response``.
+
+    Each function that ``steps`` yields is called in a worker thread. An exception that it raises is raised in
+    ``steps``; one that ``steps`` raises is handled like one of the handler. Without steps, the application
+    calls ``resolve`` or ``fail``, once, in any thread. ``closed`` becomes true when the client has
+    disconnected, so that the response will be dropped. A Deferred belongs to one response.
+    """
+
+    __slots__ = (
+        "_in_loop",
+        "_in_worker",
+        "_lock",
+        "_notify",
+        "_outcome",
+        "_started",
+        "_steps",
+        "closed",
+        "done",
+    )
+
+    def __init__(self, steps: Steps | None = None) -> None:
+        self._lock = RLock()  # a signal handler written in Python may interrupt resolve(), and call it
+        self._steps = steps
+        self._started = False
+        self._outcome: object = None
+        self._notify: Callable[[], object] = do_nothing
+        self.closed = False
+        self.done = False  # the response, or the exception, is known
+
+    def resolve(self, response: Response) -> None:
+        """Set the response; raise TypeError for anything else, and RuntimeError if called again."""
+        if not isinstance(response, Response):  # raise in the caller, not later in the loop
+            raise TypeError(f"Deferred.resolve() takes a Response, not {type(response).__name__}")
+        self._end(response)
+
+    def fail(self, error: Exception) -> None:
+        """Set the exception that is handled like one of the handler; raise RuntimeError if called again."""
+        self._end(error)
+
+    def result(self) -> Response:
+        """Return the response, or raise the exception."""
+        assert self.done, "the response is not known"
+        outcome = self._outcome
+        if isinstance(outcome, Response):
+            return outcome
+        if isinstance(outcome, Exception):
+            raise outcome
+        kind = type(outcome).__name__
+        raise TypeError(f"the steps of a Deferred returned {kind} (expected a Response)")
+
+    # Called by the connection, in the loop.
+
+    def start(self, in_worker: Call, in_loop: Call, notify: Callable[[], object]) -> None:
+        """Run the steps, if any; call ``notify`` in the loop when the response is known.
+
+        Raise RuntimeError if called again.
+        """
+        with self._lock:
+            if self._started:
+                raise RuntimeError("a Deferred can be returned only once")
+            self._started, was_done = True, self.done
+            if not was_done:
+                self._notify = partial(in_loop, notify)
+        self._in_worker, self._in_loop = in_worker, in_loop
+        if was_done:
+            notify()
+        elif self._steps is not None:
+            self._advance(self._steps, None, None)
+
+    def close(self) -> None:
+        """Note that the client has disconnected."""
+        self.closed = True
+
+    def abort(self) -> None:
+        """End the steps before the next one; no step may be running."""
+        if self._steps is not None:
+            self._steps.close()
+
+    def _end(self, outcome: object) -> None:
+        with self._lock:
+            if self.done:
+                raise RuntimeError("the Deferred is already resolved")
+            self._outcome, self.done = outcome, True
+            notify, self._notify = self._notify, do_nothing  # avoids a reference cycle
+        notify()
+
+    def _advance(self, steps: Steps, value: object, error: BaseException | None) -> None:
+        """Pass the result of a step to the generator, and begin the next step."""
+        try:
+            step = steps.send(value) if error is None else steps.throw(error)
+        except StopIteration as stop:
+            self._end(stop.value)
+        except Exception as raised:
+            self._end(raised)
+        else:
+            self._in_worker(partial(self._run, steps, step))
+
+    def _run(self, steps: Steps, step: Callable[[], object]) -> None:
+        """Run a step in a worker thread."""
+        value, error = None, None
+        try:
+            value = step()
+        except BaseException as raised:  # such as SystemExit: raised in the loop
+            error = raised
+        self._in_loop(partial(self._advance, steps, value, error))

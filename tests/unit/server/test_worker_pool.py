@@ -1,0 +1,117 @@
+"""The worker pool runs functions in threads, few of which may wait."""
+
+import logging
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+from reactor import Router, Server
+from reactor.server.worker_pool import MAX_WAITING, THREADS, WorkerPool
+from tests.support.process import TIMEOUT
+
+
+class Work:
+    """Functions that wait until they are released; ``threads`` are those that have called one."""
+
+    def __init__(self) -> None:
+        self.threads: list[int] = []
+        self.started = threading.Semaphore(0)
+        self.released = threading.Event()
+
+    def wait(self) -> None:
+        self.started.release()
+        assert self.released.wait(TIMEOUT)
+        self.note()
+
+    def note(self) -> None:
+        self.threads.append(threading.get_ident())
+
+
+@pytest.fixture
+def work() -> Work:
+    return Work()
+
+
+@pytest.fixture
+def pool(work: Work) -> Iterator[WorkerPool]:
+    one = WorkerPool()
+    yield one
+    work.released.set()
+    one.close()
+
+
+def occupy(pool: WorkerPool, work: Work) -> None:
+    """Let every thread of a pool run a function."""
+    for _ in range(THREADS):
+        pool.run(work.wait)
+    for _ in range(THREADS):
+        assert work.started.acquire(timeout=TIMEOUT)
+
+
+def test_functions_run_in_a_few_threads_and_close_waits_for_them(pool: WorkerPool, work: Work) -> None:
+    before = threading.active_count()
+    occupy(pool, work)
+    for _ in range(MAX_WAITING):
+        pool.run(work.note)
+    assert (work.threads, threading.active_count()) == ([], before + THREADS)
+    work.released.set()
+    pool.close()
+    assert len(work.threads) == THREADS + MAX_WAITING
+    assert threading.get_ident() not in work.threads
+    assert len(set(work.threads)) <= THREADS
+    assert threading.active_count() == before
+
+
+def test_a_function_is_called_at_once_if_too_many_wait(pool: WorkerPool, work: Work) -> None:
+    occupy(pool, work)
+    for _ in range(MAX_WAITING + 3):
+        pool.run(work.note)
+    assert work.threads == [threading.get_ident()] * 3
+
+
+def test_a_function_is_called_at_once_after_the_pool_is_closed(pool: WorkerPool, work: Work) -> None:
+    pool.close()
+    pool.run(work.note)
+    assert work.threads == [threading.get_ident()]
+
+
+def test_a_function_is_called_once_if_no_thread_can_be_started(
+    pool: WorkerPool, work: Work, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", fail)
+        pool.run(work.note)
+        assert work.threads == [threading.get_ident()]
+    done = threading.Event()
+    pool.run(done.set)
+    assert done.wait(TIMEOUT)
+    pool.close()
+    assert len(work.threads) == 1
+
+
+def test_an_exception_in_a_thread_is_logged(pool: WorkerPool, caplog: pytest.LogCaptureFixture) -> None:
+    def fail() -> None:
+        raise ValueError("planted")
+
+    pool.run(fail)
+    pool.close()
+    (record,) = caplog.records
+    assert record.levelno == logging.ERROR
+    assert record.getMessage().startswith("unhandled exception in a worker thread: <function ")
+    assert record.exc_info is not None
+
+
+def test_a_server_starts_no_thread_before_it_needs_one(work: Work) -> None:
+    before = threading.active_count()
+    with Server(Router(), port=0) as server:
+        assert threading.active_count() == before
+        server.in_background(work.note)
+    assert threading.active_count() == before
+    assert len(work.threads) == 1
+    assert threading.get_ident() not in work.threads
+    server.in_background(work.note)
+    assert work.threads[1] == threading.get_ident()
