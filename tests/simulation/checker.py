@@ -69,9 +69,11 @@ class AnswerChecker:
             if place == len(self.exchanges):
                 self._fail(f"got more responses than requests: {self._received[:80]!r}")
             exchange = self.exchanges[place]
-            # An incomplete head is not a HEAD request.
+            # An incomplete head is a HEAD request only if its first line was complete.
             method = "GET" if self._received.startswith(b"HTTP/1.1 408") else exchange.method
             answer, length = parse_response(self._received, method, bool(self.ended))
+            if answer is None and self.ended:
+                answer, length = parse_response(self._received, exchange.method, True)
             if answer is None:
                 break
             self._received = self._received[length:]
