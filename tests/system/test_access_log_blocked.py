@@ -6,6 +6,7 @@ import resource
 import signal
 import socket
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -88,6 +89,7 @@ def stop(server: ServerProcess) -> list[str]:
 
 
 def test_10_000_requests_are_answered_and_the_log_is_reported_once(case: Case) -> None:
+    began = time.monotonic()
     with ServerProcess(stdout=case.stdout, launcher=case.launcher) as server:
         ask(server.port, REQUESTS)
         assert os.get_blocking(case.stdout), "the server changed the mode of the shared file description"
@@ -95,7 +97,9 @@ def test_10_000_requests_are_answered_and_the_log_is_reported_once(case: Case) -
     # A server whose output is closed says so before its start line, which the harness has read.
     matches = [re.fullmatch(expected, line) for expected, line in zip(case.messages, messages, strict=False)]
     assert all(matches), messages
-    assert len(messages) == len(case.messages) - bool(case.launcher), messages
+    expected = len(case.messages) - bool(case.launcher)
+    further = int((time.monotonic() - began) / REPORT_INTERVAL)  # on a slow machine
+    assert expected <= len(messages) <= expected + further, messages
     counts = [int(match[1]) for match in matches if match and match.groups()]
     assert all(0 < count <= REQUESTS for count in counts)
 
