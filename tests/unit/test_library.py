@@ -81,7 +81,7 @@ def test_the_example_of_a_test_passes() -> None:
 @pytest.mark.system
 def test_the_example_of_a_sink_works(tmp_path: Path) -> None:
     with (
-        serve_example("reactor/README.md", tmp_path, 2) as server,
+        serve_example("reactor/README.md", tmp_path, 3) as server,
         urlopen(server.url + "/digests", b"abc", timeout=20) as answer,
     ):
         assert answer.read() == hashlib.sha256(b"abc").hexdigest().encode() + b"\n"
