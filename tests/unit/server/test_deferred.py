@@ -241,6 +241,28 @@ def test_a_response_that_is_known_when_the_client_is_reset_is_dropped(server: Si
     assert not server.context.abandoned
 
 
+def test_a_late_notification_does_not_drop_the_next_result() -> None:
+    """Another thread may resolve a Deferred just before it is sent; the loop is notified a turn later."""
+    with Site() as server:
+        notifications: list[Callable[[], object]] = []
+        server.context._call_soon = notifications.append
+        client = server.connect()
+        client.send(LATER)
+        content = Content()
+        server.deferred.pop().resolve(Response(200, content))
+        client.connection.on_soon()  # finds the result before the loop is notified
+        client.send(POST)
+        client.connection.abort()
+        for notify in notifications:
+            notify()
+        assert (content.closed, server.sink.times_closed) == (1, 0), "the handler still uses the body"
+        (second,) = server.deferred
+        second.resolve(Response.text("late"))
+        notifications.pop()()
+        assert server.sink.times_closed == 1
+        assert not server.context.abandoned
+
+
 def test_a_deferred_that_is_returned_twice_is_an_error(caplog: pytest.LogCaptureFixture) -> None:
     deferred = Deferred()
     deferred.resolve(Response.text("once"))
