@@ -13,6 +13,7 @@ from reactor.event_handler import Interest
 from reactor.http11.deferred import Steps
 from reactor.server.context import ServerState
 from reactor.server.state import State
+from reactor.server.worker_pool import THREADS
 from tests.support.in_process import Client, Harness
 from tests.support.process import TIMEOUT
 from tests.support.requests import CANARY, RecordingSink, answering, request
@@ -362,3 +363,41 @@ def test_closing_the_server_ends_steps_and_closes_their_bodies() -> None:
         client.close()
         threading.Timer(0.01, release.set).start()
     assert after == ["the step has ended", "the body is closed"]
+
+
+def test_closing_the_server_waits_only_for_steps_that_have_begun(monkeypatch: pytest.MonkeyPatch) -> None:
+    started, release = threading.Semaphore(0), threading.Event()
+    routes = Router()
+    sink = RecordingSink()
+    queued = threading.Semaphore(0)
+    steps_run: list[int] = []
+
+    @routes.post("/", sink=sink.open)
+    def post(request: Request) -> Deferred:
+        return Deferred(steps())
+
+    def steps() -> Steps:
+        running.server.call_soon(queued.release)  # in the next turn, when the step waits for a thread
+        yield block
+        return Response.text("done")
+
+    def block() -> None:
+        started.release()
+        assert release.wait(TIMEOUT)
+        steps_run.append(1)
+
+    def wait_for_steps() -> None:
+        release.set()
+        close_pool()
+
+    running = ServerThread(routes)
+    close_pool = running.server._workers.close
+    monkeypatch.setattr(running.server._workers, "close", wait_for_steps)
+    with running:
+        for _ in range(THREADS + 3):
+            running.connect().send(request("/", method="POST", content=b"hello"))
+            assert queued.acquire(timeout=TIMEOUT)
+        for _ in range(THREADS):
+            assert started.acquire(timeout=TIMEOUT)
+    assert len(steps_run) == THREADS
+    assert sink.times_closed == THREADS + 3
