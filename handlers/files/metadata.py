@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 
 from reactor.http11.conditional import Validators
 from reactor.http11.dates import format_date
-from reactor.http11.message import Content, File, FileSlice, HeaderPairs, Response
+from reactor.http11.message import Content, File, FileSlice, HeaderPairs, Response, do_nothing
 
 from .media_types import VARY, FileType
 
@@ -166,7 +166,7 @@ class FileChunks:
         representation: Representation,
         ranges: list[tuple[bytes, range]],
         end: bytes = b"",
-        on_close: Callable[[], None] = lambda: None,
+        on_close: Callable[[], None] = do_nothing,
     ) -> None:
         self._representation = representation
         self._ranges = ranges
@@ -182,9 +182,12 @@ class FileChunks:
             yield self._end
 
     def close(self) -> None:
-        """Close the file; must be called once."""
-        self._representation.close()
-        self._on_close()
+        """Close the file; it may be called again, as after an error."""
+        on_close, self._on_close = self._on_close, do_nothing
+        try:
+            self._representation.close()
+        finally:
+            on_close()
 
 
 def etags_of_files(tags: str) -> str:

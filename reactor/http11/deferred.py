@@ -33,6 +33,7 @@ class Deferred:
     """
 
     __slots__ = (
+        "_cancelled",
         "_in_loop",
         "_in_worker",
         "_lock",
@@ -48,6 +49,7 @@ class Deferred:
         self._lock = RLock()  # a signal handler written in Python may interrupt resolve(), and call it
         self._steps = steps
         self._started = False
+        self._cancelled = False
         self._outcome: object = None
         self._notify: Callable[[], object] = do_nothing
         self.closed = False
@@ -97,6 +99,10 @@ class Deferred:
         """Note that the client has disconnected."""
         self.closed = True
 
+    def cancel(self) -> None:
+        """Skip the steps that have not begun."""
+        self._cancelled = True
+
     def abort(self) -> None:
         """End the steps before the next one; no step may be running."""
         if self._steps is not None:
@@ -123,6 +129,8 @@ class Deferred:
 
     def _run(self, steps: Steps, step: Callable[[], object]) -> None:
         """Run a step in a worker thread."""
+        if self._cancelled:
+            return
         value, error = None, None
         try:
             value = step()

@@ -53,9 +53,10 @@ class Watchdog:
     def check(self, thread: int) -> None:
         """Log the stack of the loop's thread if a callback blocks it."""
         reactor = self._reactor
-        returned = reactor.returned
+        # ``began`` first: the loop may wake up at any time, and after a long sleep ``returned`` is old.
+        began, returned = reactor.began, reactor.returned
         seconds = reactor.clock() - returned
-        if seconds > self._limit and reactor.began != self._ended and returned != self._logged:
+        if seconds > self._limit and began != self._ended and returned != self._logged:
             self._logged = returned
             stack = "".join(traceback.format_stack(sys._current_frames()[thread])).rstrip()
             log.warning("event loop blocked for %.3g s (most recent call last):\n%s", seconds, stack)

@@ -458,7 +458,7 @@ class Connection(EventHandler, ConnectionHooks):
         context = self._context
         if self.state is AWAITING_RESULT:
             context.reactor.soon(self)
-        elif self in context.abandoned:
+        elif context.abandoned.get(self) is deferred:  # not a later one of the same connection
             self.drop_result(deferred)
 
     def _continue_with_result(self, progress: bool) -> None:

@@ -247,6 +247,8 @@ class Server:
         self._acceptor.close()
         for connection in list(self.context.connections.values()):
             connection.abort()
+        for deferred in self.context.abandoned.values():
+            deferred.cancel()
         self._workers.close()
         for connection, deferred in list(self.context.abandoned.items()):
             connection.drop_result(deferred)

@@ -90,6 +90,22 @@ def test_a_loop_that_sleeps_is_not_blocked(watched: Watched, caplog: pytest.LogC
     assert caplog.records == []
 
 
+def test_a_loop_that_wakes_up_during_a_check_is_not_blocked(
+    watched: Watched, caplog: pytest.LogCaptureFixture
+) -> None:
+    reactor = watched.reactor
+    watched.turn()
+    watched.clock.now += 1000
+
+    def clock_while_waking_up() -> float:
+        reactor.began = reactor.returned = watched.clock.now
+        return watched.clock.now
+
+    reactor.clock = clock_while_waking_up
+    watched.watchdog.check(threading.get_ident())
+    assert caplog.records == []
+
+
 def test_many_short_callbacks_are_not_reported(watched: Watched, caplog: pytest.LogCaptureFixture) -> None:
     for name in "abc":
         watched.add(name).then["readable"] = watched.pass_time(LIMIT)

@@ -13,6 +13,7 @@ from reactor.event_handler import Interest
 from reactor.http11.deferred import Steps
 from reactor.server.context import ServerState
 from reactor.server.state import State
+from reactor.server.worker_pool import THREADS
 from tests.support.in_process import Client, Harness
 from tests.support.process import TIMEOUT
 from tests.support.requests import CANARY, RecordingSink, answering, request
@@ -241,6 +242,28 @@ def test_a_response_that_is_known_when_the_client_is_reset_is_dropped(server: Si
     assert not server.context.abandoned
 
 
+def test_a_late_notification_does_not_drop_the_next_result() -> None:
+    """Another thread may resolve a Deferred just before it is sent; the loop is notified a turn later."""
+    with Site() as server:
+        notifications: list[Callable[[], object]] = []
+        server.context._call_soon = notifications.append
+        client = server.connect()
+        client.send(LATER)
+        content = Content()
+        server.deferred.pop().resolve(Response(200, content))
+        client.connection.on_soon()  # finds the result before the loop is notified
+        client.send(POST)
+        client.connection.abort()
+        for notify in notifications:
+            notify()
+        assert (content.closed, server.sink.times_closed) == (1, 0), "the handler still uses the body"
+        (second,) = server.deferred
+        second.resolve(Response.text("late"))
+        notifications.pop()()
+        assert server.sink.times_closed == 1
+        assert not server.context.abandoned
+
+
 def test_a_deferred_that_is_returned_twice_is_an_error(caplog: pytest.LogCaptureFixture) -> None:
     deferred = Deferred()
     deferred.resolve(Response.text("once"))
@@ -340,3 +363,41 @@ def test_closing_the_server_ends_steps_and_closes_their_bodies() -> None:
         client.close()
         threading.Timer(0.01, release.set).start()
     assert after == ["the step has ended", "the body is closed"]
+
+
+def test_closing_the_server_waits_only_for_steps_that_have_begun(monkeypatch: pytest.MonkeyPatch) -> None:
+    started, release = threading.Semaphore(0), threading.Event()
+    routes = Router()
+    sink = RecordingSink()
+    queued = threading.Semaphore(0)
+    steps_run: list[int] = []
+
+    @routes.post("/", sink=sink.open)
+    def post(request: Request) -> Deferred:
+        return Deferred(steps())
+
+    def steps() -> Steps:
+        running.server.call_soon(queued.release)  # in the next turn, when the step waits for a thread
+        yield block
+        return Response.text("done")
+
+    def block() -> None:
+        started.release()
+        assert release.wait(TIMEOUT)
+        steps_run.append(1)
+
+    def wait_for_steps() -> None:
+        release.set()
+        close_pool()
+
+    running = ServerThread(routes)
+    close_pool = running.server._workers.close
+    monkeypatch.setattr(running.server._workers, "close", wait_for_steps)
+    with running:
+        for _ in range(THREADS + 3):
+            running.connect().send(request("/", method="POST", content=b"hello"))
+            assert queued.acquire(timeout=TIMEOUT)
+        for _ in range(THREADS):
+            assert started.acquire(timeout=TIMEOUT)
+    assert len(steps_run) == THREADS
+    assert sink.times_closed == THREADS + 3

@@ -70,6 +70,14 @@ def test_a_function_is_called_at_once_if_too_many_wait(pool: WorkerPool, work: W
     assert work.threads == [threading.get_ident()] * 3
 
 
+def test_steps_that_wait_for_a_slow_disk_do_not_count(pool: WorkerPool, work: Work) -> None:
+    occupy(pool, work)
+    for _ in range(MAX_WAITING + 3):
+        pool.submit(work.note)
+    pool.run(work.note)
+    assert work.threads == []
+
+
 def test_a_function_is_called_at_once_after_the_pool_is_closed(pool: WorkerPool, work: Work) -> None:
     pool.close()
     pool.run(work.note)

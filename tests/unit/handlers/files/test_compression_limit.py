@@ -1,5 +1,6 @@
 """Files that are compressed at the same time: a limited number; the others are sent uncompressed."""
 
+import errno
 import gzip
 import os
 import time
@@ -8,6 +9,7 @@ from contextlib import closing
 
 import pytest
 
+from reactor.handlers.files.metadata import Representation
 from reactor.handlers.files.store import MAX_COMPRESSIONS, Store
 from tests.support.in_process import Client, Harness
 from tests.unit.handlers.files.shared import Shared, request
@@ -71,6 +73,30 @@ def test_the_end_of_a_download_makes_room(server: Harness, end: Callable[[Harnes
     assert coding_of(server) is None
     end(server, client)
     assert [coding_of(server) for _ in range(3)] == ["gzip"] * 3
+
+
+def fail_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the next close of a file fail, as on a network file system."""
+    close = Representation.close
+
+    def failing_close(self: Representation) -> None:
+        monkeypatch.setattr(Representation, "close", close)
+        close(self)
+        raise OSError(errno.EIO, "planted")
+
+    monkeypatch.setattr(Representation, "close", failing_close)
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_an_error_when_a_file_is_closed_makes_room(
+    server: Harness, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, method: str
+) -> None:
+    fail_once(monkeypatch)
+    client = begin(server, method)
+    client.close()
+    assert "planted" in caplog.text
+    assert "ValueError" not in caplog.text, "released twice"
+    assert coding_of(server) == "gzip"
 
 
 def test_responses_without_a_compressed_body_take_no_room(server: Harness) -> None:
