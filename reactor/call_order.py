@@ -14,7 +14,7 @@ Each group has a third of the turn, so that none waits forever. The length of a 
 while the loop is overloaded. It is that of the shorter one of the last two calls: the operating system may
 have interrupted the other one.
 
-This module does not read a clock: it is told when each call returned.
+This module does not read a clock: each call returns the time.
 """
 
 from collections.abc import Callable, Iterable
@@ -65,15 +65,14 @@ class CallOrder:
         for number, group in enumerate(groups, 1):
             ends = began + TURN_SHARE * number / len(groups)
             for handler in group:
-                if handler in waiting:
-                    returned = dispatch(handler, waiting.pop(handler))
-                    handler.reactor_took_before, handler.reactor_took = (
-                        handler.reactor_took,
-                        returned - before,
-                    )
-                    before = returned
-                    if returned > ends:
-                        break
+                if handler not in waiting:  # it was in an earlier group
+                    continue
+                returned = dispatch(handler, waiting.pop(handler))
+                handler.reactor_took_before = handler.reactor_took
+                handler.reactor_took = returned - before
+                before = returned
+                if returned > ends:
+                    break
         self.left_over = waiting
 
 

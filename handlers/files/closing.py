@@ -11,30 +11,23 @@ A file is never truncated: other names, other processes and running downloads ma
 
 import io
 import os
-from collections.abc import Callable
 from functools import partial
+
+from reactor.http11.deferred import Call, call_at_once
 
 LARGE = 1024 * 1024  # bytes; freeing less takes less than a millisecond
 
-# Calls a function later in another thread, or at once.
-InBackground = Callable[[Callable[[], object]], object]
-
 # O_PATH (Linux) needs no permission to read the file.
 _KEEP = getattr(os, "O_PATH", os.O_RDONLY | os.O_NONBLOCK) | os.O_NOFOLLOW | os.O_CLOEXEC
-
-
-def call_at_once(function: Callable[[], object]) -> None:
-    """Call a function at once."""
-    function()
 
 
 class Closer:
     """Closes files, in the background if that may take long, or at once until ``use`` is called."""
 
     def __init__(self) -> None:
-        self.in_background: InBackground = call_at_once
+        self.in_background: Call = call_at_once
 
-    def use(self, in_background: InBackground) -> None:
+    def use(self, in_background: Call) -> None:
         """Set the function that calls others in the background."""
         self.in_background = in_background
 
@@ -62,7 +55,7 @@ class LargeFile:
 
     __slots__ = ("_file", "_in_background")
 
-    def __init__(self, file: io.FileIO, in_background: InBackground) -> None:
+    def __init__(self, file: io.FileIO, in_background: Call) -> None:
         self._file = file
         self._in_background = in_background
 

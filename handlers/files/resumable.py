@@ -36,7 +36,8 @@ from reactor.http11.structured_fields import parse_item
 from reactor.http11.target import percent_encoded
 from reactor.routing import Handler, InterimSink, Router
 
-from .upload import CheckedUpload, Upload, check_coding, require_length
+from .digests import CheckedUpload
+from .upload import Upload, check_coding, require_length
 
 MAX_UPLOADS = 64  # each keeps a file open
 MEDIA_TYPE = "application/partial-upload"

@@ -27,6 +27,7 @@ from reactor.http11.target import percent_encoded
 from reactor.routing import Router, Sink
 
 from .csrf import require_same_origin
+from .digests import CheckedUpload, read_digests
 from .download import download
 from .durable import storing
 from .forms import FormUpload, OpenFileLimit
@@ -34,7 +35,7 @@ from .listing import EntryBudget, list_directory
 from .metadata import etags_of_files, precondition_failed
 from .resumable import UploadRegistry, UploadSink, read_complete
 from .store import Store
-from .upload import CheckedUpload, Upload, check_coding, check_complete, read_digests, require_length
+from .upload import Upload, check_coding, check_complete, require_length
 
 PATTERN = "/files/{name...}"
 PAGE = "index.html"

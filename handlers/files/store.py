@@ -18,17 +18,19 @@ import time
 from collections.abc import Callable, Generator
 from threading import BoundedSemaphore
 
+from reactor.http11.deferred import Call
 from reactor.http11.errors import HTTPError
 
 from .cache import MAX_FILE_SIZE, CacheEntry, FileCache
-from .closing import LARGE, Closer, InBackground
+from .closing import LARGE, Closer
 from .directory import EntryBatches
+from .leftovers import remove_leftovers
 from .media_types import MediaType, binary, file_type
 from .metadata import MTIME, FileMetadata, Representation, fingerprint_of, validators_of
 from .names import find_refused_character, refused_character
 from .paths import MAX_NAME_LENGTH, http_error_from, not_found, open_regular, open_root
 from .precompressed import PrecompressedFiles
-from .upload import Condition, Upload, create_temporary, remove_leftovers
+from .upload import Condition, Upload, create_temporary
 
 MAX_COMPRESSIONS = 64  # each takes 256 KiB; beyond it, files are sent uncompressed
 
@@ -87,7 +89,7 @@ class Store:
         """Register a function that ``close`` calls first (to close unfinished uploads)."""
         self._close_callbacks.append(function)
 
-    def close_in_background(self, in_background: InBackground) -> None:
+    def close_in_background(self, in_background: Call) -> None:
         """Use a function that calls others in the background, for closing large files."""
         self.closer.use(in_background)
 

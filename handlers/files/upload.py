@@ -3,34 +3,23 @@
 1. Replacement is atomic: a download gets either the old content or the new. A file of a form, and a new file
    with a condition, gets its name by ``link``, which never replaces a file.
 2. A temporary file is locked while it is in use; the kernel releases the lock when the process ends.
-   The temporary files of a killed process are removed after the next start.
+   The temporary files of a killed process are removed after the next start (``leftovers.py``).
 3. Free space is checked while data arrives. Preconditions are checked again before a file is replaced.
-4. If the client sends a digest, it is checked (RFC 9530):
-
-       Repr-Digest: sha-256=:uU0nuZNNPgilLlLX2n2r+sSE7+N6U4DukIj3rOLvzek=:
-
-   Unknown algorithms are ignored. A malformed header that names a known algorithm is an error, since the
-   client relies on the check.
 """
 
 import errno
 import fcntl
-import hashlib
 import itertools
 import logging
 import os
-from collections.abc import Generator
-from hmac import compare_digest
 from typing import Protocol
 
 from reactor.http11.conditional import Validators
 from reactor.http11.errors import HTTPError, quote
 from reactor.http11.headers import Headers
-from reactor.http11.structured_fields import parse_dictionary
 
 from .closing import LARGE, Closer
-from .directory import BATCH
-from .paths import READ, TEMPORARY_PREFIX, SharedRoot, http_error_from
+from .paths import TEMPORARY_PREFIX, SharedRoot, http_error_from
 
 log = logging.getLogger("reactor")
 
@@ -38,8 +27,6 @@ log = logging.getLogger("reactor")
 CHECKED_AT_START = 64 * 1024
 
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-
-ALGORITHMS = {"sha-256": hashlib.sha256, "sha-512": hashlib.sha512}
 
 # Errors of link() on file systems that have no hard links, or where the system forbids them.
 _WITHOUT_LINKS = frozenset({errno.EPERM, errno.EACCES, errno.ENOSYS, errno.EOPNOTSUPP})
@@ -258,42 +245,6 @@ class Upload:
                 os.close(self._parent)
 
 
-class CheckedUpload:
-    """A sink for an upload that must match the digests sent by the client."""
-
-    __slots__ = ("_digests", "_hashes", "_upload")
-
-    def __init__(self, upload: Upload, digests: dict[str, bytes]) -> None:
-        self._upload = upload
-        self._digests = digests
-        self._hashes = {name: ALGORITHMS[name]() for name in digests}
-
-    def write(self, data: bytes) -> None:
-        """Append data."""
-        self._upload.write(data)
-        for each in self._hashes.values():  # only after a successful write
-            each.update(data)
-
-    def sync(self) -> None:
-        """Write the content to the disk; raise OSError."""
-        self._upload.sync()
-
-    def sync_directory(self) -> None:
-        """Write the names in the directory to the disk; raise OSError."""
-        self._upload.sync_directory()
-
-    def finish(self) -> Upload:
-        """Return the upload; raise HTTPError(400) if a digest does not match."""
-        for name, digest in self._digests.items():
-            if not compare_digest(self._hashes[name].digest(), digest):
-                raise HTTPError(400, f"Repr-Digest mismatch: the body has a different {name} digest")
-        return self._upload.finish()
-
-    def close(self) -> None:
-        """Close the upload."""
-        self._upload.close()
-
-
 def require_length(headers: Headers) -> None:
     """Raise HTTPError(411) for a request that is not chunked, unless it has a Content-Length.
 
@@ -317,24 +268,6 @@ def check_coding(headers: Headers) -> None:
     if coding.lower() != "identity":
         reason = f"Content-Encoding is not supported for uploads: {quote(coding)}"
         raise HTTPError(415, reason, (("Accept-Encoding", "identity"),))
-
-
-def read_digests(value: str) -> dict[str, bytes]:
-    """Parse a Repr-Digest header into digests by algorithm; raise HTTPError(400).
-
-    >>> read_digests("unixsum=3, md5=:aaaa:")
-    {}
-    """
-    members = parse_dictionary(value)
-    if members is None:  # only the names are used
-        members = {member.partition("=")[0].strip(" \t").lower(): None for member in value.split(",")}
-    digests = {}
-    for name in members.keys() & ALGORITHMS.keys():
-        digest = members[name]
-        if not isinstance(digest, bytes) or len(digest) != ALGORITHMS[name]().digest_size:
-            raise HTTPError(400, "malformed Repr-Digest (expected sha-256=:BASE64: or sha-512=:BASE64:)")
-        digests[name] = digest
-    return digests
 
 
 def root_replaced() -> HTTPError:
@@ -364,7 +297,7 @@ def create_temporary(parent: int) -> tuple[int, str]:
         except FileExistsError:
             continue
         try:
-            # Another server that is starting may have locked and removed it (``remove_leftovers``).
+            # Another server that is starting may have locked and removed it (``leftovers.py``).
             fcntl.flock(descriptor, fcntl.LOCK_EX)
             if os.fstat(descriptor).st_nlink:
                 return descriptor, name
@@ -373,63 +306,3 @@ def create_temporary(parent: int) -> tuple[int, str]:
             os.unlink(name, dir_fd=parent)
             raise
         os.close(descriptor)
-
-
-def remove_leftovers(root: SharedRoot, closer: Closer) -> Generator[int, None, None]:
-    """Remove the temporary files of killed processes from a directory tree, in small steps.
-
-    Each step searches at most ``BATCH`` entries of a directory, and yields how many files it has removed.
-    """
-    pending: list[list[bytes]] = [[]]
-    unsearched: list[tuple[str, str]] = []
-    while pending:
-        parts = pending.pop()
-        try:
-            yield from _clean_directory(root.open_parts(parts), parts, pending, closer)
-        except (FileNotFoundError, NotADirectoryError):
-            pass  # removed in the meantime
-        except OSError as error:
-            unsearched.append((os.fsdecode(b"/".join(parts)) or ".", str(error.strerror)))
-        yield 0
-    if unsearched:
-        log.warning(
-            "cannot search %d of the directories for unfinished uploads, the first is %r: %s",
-            len(unsearched),
-            *unsearched[0],
-        )
-
-
-def _clean_directory(
-    directory: int, parts: list[bytes], pending: list[list[bytes]], closer: Closer
-) -> Generator[int, None, None]:
-    """Remove the temporary files from one directory, and close it; add its subdirectories to ``pending``."""
-    try:
-        with os.scandir(directory) as entries:
-            while batch := list(itertools.islice(entries, BATCH)):
-                names = [each.name for each in batch if each.is_dir(follow_symlinks=False)]
-                pending += [[*parts, os.fsencode(name)] for name in names]
-                files = {each.name for each in batch}.difference(names)
-                yield sum(_remove_unlocked(name, directory, closer) for name in files)
-    finally:
-        os.close(directory)
-
-
-def _remove_unlocked(name: str, directory: int, closer: Closer) -> bool:
-    """Remove a file if it is temporary and no running process has locked it; return whether it was."""
-    if not name.startswith(TEMPORARY_PREFIX):
-        return False
-    try:
-        descriptor = os.open(name, READ, dir_fd=directory)
-    except OSError:
-        return False
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        os.unlink(name, dir_fd=directory)
-    except OSError as error:
-        # The upload is in progress, or was completed since the file was opened.
-        if not isinstance(error, (BlockingIOError, FileNotFoundError)):
-            log.warning("cannot remove the unfinished upload %r: %s", name, error.strerror)
-        return False
-    finally:
-        closer.close(descriptor)
-    return True

@@ -20,7 +20,13 @@ from reactor.http11.message import Response, do_nothing
 
 # Yields functions that may block, gets their results, and returns the response.
 Steps = Generator[Callable[[], Any], Any, Response]
-Call = Callable[[Callable[[], object]], object]  # calls a function, in a worker thread or in the loop
+# Calls a function, in another thread or in the loop, at once or later.
+Call = Callable[[Callable[[], object]], object]
+
+
+def call_at_once(function: Callable[[], object]) -> None:
+    """Call a function at once, in this thread."""
+    function()
 
 
 class Deferred:

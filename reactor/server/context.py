@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from reactor.allowed_hosts import AllowedHosts
 from reactor.http11.dates import format_date
+from reactor.http11.deferred import Call, call_at_once
 from reactor.http11.head import HeadReader
 from reactor.http11.message import NO_PARAMS, Request
 from reactor.http11.serializer import Serializer
@@ -40,13 +41,6 @@ class ServerState(Enum):
 
 # Calls a function with arguments in the loop's next turn; thread-safe.
 CallSoon = Callable[..., object]
-# Calls a function in a worker thread.
-InWorker = Callable[[Callable[[], object]], object]
-
-
-def call_at_once(function: Callable[[], object]) -> None:
-    """Call a function at once: there are no worker threads."""
-    function()
 
 
 class ServerContext:
@@ -70,7 +64,7 @@ class ServerContext:
         call_soon: CallSoon | None = None,
         allowed_hosts: AllowedHosts | None = None,
         unacknowledged: Unacknowledged = unacknowledged,
-        in_worker: InWorker = call_at_once,
+        in_worker: Call = call_at_once,
     ) -> None:
         self.reactor = reactor
         self.router = router

@@ -21,6 +21,7 @@ from reactor import handlers
 from reactor.allowed_hosts import AllowedHosts
 from reactor.handlers.files.store import Store
 from reactor.http11.default_headers import encode_headers
+from reactor.http11.deferred import Call, call_at_once
 from reactor.http11.message import HeaderPairs
 from reactor.logs.access_log import AccessLog
 from reactor.loop import Reactor
@@ -28,7 +29,7 @@ from reactor.observe.events import EventCallback
 from reactor.observe.instrumented import InstrumentedConnection, InstrumentedReactor
 from reactor.routing import Router
 from reactor.server.connection import Connection
-from reactor.server.context import InWorker, ServerContext, call_at_once
+from reactor.server.context import ServerContext
 from reactor.server.write_timeout import Unacknowledged
 from reactor.settings import Settings
 
@@ -228,7 +229,7 @@ class Harness:
         subscribers: Sequence[EventCallback] = (),
         allowed_hosts: AllowedHosts | None = None,
         unacknowledged: Unacknowledged = lambda sock: 0,
-        in_worker: InWorker = call_at_once,
+        in_worker: Call = call_at_once,
         **settings: float,
     ) -> None:
         self.clock = Clock()

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from reactor import handlers
+from reactor.handlers.files.digests import read_digests
 from reactor.handlers.files.store import Store
-from reactor.handlers.files.upload import read_digests
 from reactor.http11.errors import HTTPError
 from tests.support.in_process import Answer, Client, Harness
 from tests.unit.handlers.files.shared import Shared, no_descriptor_leaks, open_descriptors, request
