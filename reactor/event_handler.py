@@ -72,7 +72,7 @@ class EventHandler:
         self.deadline = deadline
         self.reactor_interest: int = Interest.NONE  # what is registered with the selector
         self.reactor_deadline = inf  # what is scheduled, or inf; after a call, not later than ``deadline``
-        # The durations of the last two calls while the loop was overloaded, in seconds; inf: there was none.
+        # The durations of the last two calls while the loop was overloaded, in seconds; inf before them.
         self.reactor_took = self.reactor_took_before = inf
 
     def __repr__(self) -> str:

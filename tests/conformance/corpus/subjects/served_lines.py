@@ -109,7 +109,7 @@ def _origin_forms() -> Iterator[Served]:
         ("query-braces", b"/echo/a?{b}", echo(query="{b}")),
         ("query-backslash", b"/echo/a?b\\c", echo(query="b\\c")),
         ("query-backtick", b"/echo/a?`b`", echo(query="`b`")),
-        ("query-raw-beside-escape", b"/echo/a?%7B{", echo(query="%7B{")),
+        ("query-raw-after-escape", b"/echo/a?%7B{", echo(query="%7B{")),
         ("query-on-root", b"/?a", ParsedRequest(segments=("",), query="a")),
         ("long-path", b"/echo/" + b"a" * 4000, echo("a" * 4000)),
         ("many-segments", b"/echo" + b"/a" * 1000, echo(*"a" * 1000)),
