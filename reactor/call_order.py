@@ -11,38 +11,46 @@ a thousand clients with long requests had its turn.
     all     all that are still waiting           the longest wait first
 
 Each group has a third of the turn, so that none waits forever. The length of a handler's calls is measured
-while the loop is overloaded. It is that of the shorter one of the last two calls: the operating system may
-have interrupted the other one.
+while the loop is overloaded, in processor time of the thread, since the operating system interrupts calls.
 
-This module does not read a clock: each call returns the time.
+This module reads no clock but the one that it is given: each call returns the time.
 """
 
 from collections.abc import Callable, Iterable
 from heapq import nsmallest
 from math import inf
+from operator import attrgetter
 
-from reactor.event_handler import SOON, EventHandler
+from reactor.deadlines import Deadlines
+from reactor.event_handler import DEADLINE, SOON, EventHandler
 from reactor.loop_hooks import Ready
 
 TURN_SHARE = 0.010  # seconds of calls in one turn
 MAX_SHORT = 32
+WEIGHT = 1 / 8  # of the latest call in the average length of a handler's calls
 
-# An event handler, and an event mask or the constant SOON.
-Call = tuple[EventHandler, int]
+_took = attrgetter("reactor_took")
 # Makes a call; returns when it returned, in seconds of the reactor's clock.
 Dispatch = Callable[[EventHandler, int], float]
 
 
 class CallOrder:
-    """Makes the calls of a turn; ``left_over`` is the ready handlers that it has not called, in order."""
+    """Makes the calls of a turn; ``left_over`` is the ready handlers that it has not called, in order.
 
-    def __init__(self) -> None:
+    ``processor_time`` returns the processor time that the thread has used, in seconds.
+    """
+
+    def __init__(self, processor_time: Callable[[], float]) -> None:
         self.left_over: dict[EventHandler, int] = {}
+        self._processor_time = processor_time
 
     def run(self, ready: Ready, soon: Iterable[EventHandler], began: float, dispatch: Dispatch) -> None:
         """Call ready handlers, then those scheduled by ``soon``, until the share of the turn is used."""
         if self.left_over:
-            self._run_overloaded([(key.data, events) for key, events in ready], soon, began, dispatch)
+            # A call that is stale is ignored by ``dispatch``.
+            self.left_over.update({key.data: events for key, events in ready})
+            self.left_over.update(dict.fromkeys(soon, SOON))
+            self._run_overloaded(began, dispatch)
             return
         ends = began + TURN_SHARE
         rest = iter(ready)
@@ -54,28 +62,37 @@ class CallOrder:
             if dispatch(handler, SOON) > ends:
                 return
 
-    def _run_overloaded(
-        self, calls: list[Call], soon: Iterable[EventHandler], began: float, dispatch: Dispatch
+    def run_due(
+        self, deadlines: Deadlines[EventHandler], due_until: float, began: float, dispatch: Dispatch
     ) -> None:
-        ready = dict(calls) | dict.fromkeys(soon, SOON)
-        waiting = {handler: ready[handler] for handler in self.left_over if handler in ready} | ready
-        new = [handler for handler in waiting if _length(handler) == inf]
-        groups = nsmallest(MAX_SHORT, waiting, _length), new, list(waiting)
-        before = began
+        """Call the handlers whose deadline is at or before ``due_until``, until twice the share is used."""
+        for handler in (due := deadlines.due(due_until)):
+            if handler in self.left_over:  # its received bytes take precedence
+                deadlines.schedule(handler)
+            elif dispatch(handler, DEADLINE) > began + 2 * TURN_SHARE:
+                due.close()  # the others are due in the next turn
+
+    def _run_overloaded(self, began: float, dispatch: Dispatch) -> None:
+        waiting = self.left_over
+        new = [handler for handler in waiting if handler.reactor_took == inf]
+        groups = nsmallest(MAX_SHORT, waiting, _took), new, list(waiting)
+        used = self._processor_time()
         for number, group in enumerate(groups, 1):
             ends = began + TURN_SHARE * number / len(groups)
             for handler in group:
                 if handler not in waiting:  # it was in an earlier group
                     continue
                 returned = dispatch(handler, waiting.pop(handler))
-                handler.reactor_took_before = handler.reactor_took
-                handler.reactor_took = returned - before
-                before = returned
+                before, used = used, self._processor_time()
+                _note_length(handler, used - before)
                 if returned > ends:
                     break
-        self.left_over = waiting
 
 
-def _length(handler: EventHandler) -> float:
-    """Return the length of a handler's calls in seconds, inf if it is new; 0 if it is urgent."""
-    return 0.0 if handler.is_urgent else min(handler.reactor_took, handler.reactor_took_before)
+def _note_length(handler: EventHandler, took: float) -> None:
+    """Update the length of a handler's calls: an average, since cold caches make single calls longer."""
+    before = handler.reactor_took
+    if before == inf:
+        handler.reactor_took = took
+    elif not handler.is_urgent:
+        handler.reactor_took += (took - before) * WEIGHT

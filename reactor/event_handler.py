@@ -63,7 +63,6 @@ class EventHandler:
         "reactor_deadline",
         "reactor_interest",
         "reactor_took",
-        "reactor_took_before",
     )
 
     def __init__(self, handle: Any = None, interest: int = Interest.NONE, deadline: float = inf) -> None:
@@ -72,8 +71,8 @@ class EventHandler:
         self.deadline = deadline
         self.reactor_interest: int = Interest.NONE  # what is registered with the selector
         self.reactor_deadline = inf  # what is scheduled, or inf; after a call, not later than ``deadline``
-        # The durations of the last two calls while the loop was overloaded, in seconds; inf before them.
-        self.reactor_took = self.reactor_took_before = inf
+        # The length of its calls while the loop is overloaded, in seconds of processor time; inf before them.
+        self.reactor_took = 0.0 if self.is_urgent else inf
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__}>"

@@ -18,9 +18,9 @@ import time
 from collections.abc import Callable
 from math import inf
 
-from reactor.call_order import TURN_SHARE, CallOrder
+from reactor.call_order import CallOrder
 from reactor.deadlines import Deadlines
-from reactor.event_handler import CALLBACKS, DEADLINE, READ, SOON, WRITE, EventHandler, Interest
+from reactor.event_handler import BOTH, CALLBACKS, DEADLINE, READ, WRITE, EventHandler, Interest
 from reactor.loop_hooks import LoopHooks, Ready, SlowReporter
 
 log = logging.getLogger("reactor")
@@ -37,22 +37,22 @@ class Reactor(LoopHooks):
         selector: selectors.BaseSelector | None = None,
         clock: Callable[[], float] = time.monotonic,
         deadlines: Deadlines[EventHandler] | None = None,
+        processor_time: Callable[[], float] = time.thread_time,
     ) -> None:
         self._selector = selectors.DefaultSelector() if selector is None else selector
         self.clock = clock  # in seconds; deadlines are times of this clock
         self._deadlines = Deadlines[EventHandler]() if deadlines is None else deadlines
         self._soon: dict[EventHandler, bool] = {}  # an ordered set
         self._turn_ends: list[Callable[[], None]] = []
-        self._order = CallOrder()
+        self._order = CallOrder(processor_time)
         self._slow_after, self._update_now_after = inf, LONG_CALLBACK  # seconds
         self._reporter: SlowReporter | None = None
         self._running = False
         self._hooks = self.active_hooks()
         self.thread: int | None = None  # identifier of the thread that runs the loop
         self.now = clock()  # base of new deadlines: ``began``, or when a long callback returned
-        self.began = self.returned = (
-            self.now
-        )  # when the turn's events were collected; the latest callback's end
+        self.began = self.now  # when the events of the turn were collected
+        self.returned = self.now  # when the latest callback returned
 
     def refresh(self, handler: EventHandler) -> None:
         """Update the registration of an event handler after its interest or deadline has changed."""
@@ -120,22 +120,19 @@ class Reactor(LoopHooks):
         soon = tuple(self._soon) if self._soon else ()
         ready, due_until = self._demultiplex(may_sleep and not soon)
         self._order.run(ready, soon, self.began, self._dispatch)
-        for handler in (due := self._deadlines.due(due_until)):
-            if handler in self._order.left_over:  # its received bytes take precedence
-                self._deadlines.schedule(handler)
-            elif self._dispatch(handler, DEADLINE) > self.began + 2 * TURN_SHARE:
-                due.close()  # the others are due in the next turn
+        if due_until is not None:
+            self._order.run_due(self._deadlines, due_until, self.began, self._dispatch)
         for function in self._turn_ends:
             function()
         if self._reporter is not None and self.clock() - self.began > self._slow_after:
             self._reporter.on_slow_turn(len(ready))
 
-    def _demultiplex(self, may_sleep: bool) -> tuple[Ready, float]:
+    def _demultiplex(self, may_sleep: bool) -> tuple[Ready, float | None]:
         """Sleep until a handle is ready or a deadline passes, set ``now``, and return the ready handles.
 
         If a deadline has passed, poll once more: bytes that arrived in time must be read before it is
         handled, even if the process was suspended (SIGSTOP, a laptop lid) after the selector returned. Also
-        return the time before that poll: deadlines up to it are due in this turn.
+        return the time before that poll: deadlines up to it are due in this turn; None if none has passed.
         """
         earliest, called_at = self._deadlines.earliest(), self.clock()
         wait = earliest - called_at if may_sleep else 0.0
@@ -147,7 +144,7 @@ class Reactor(LoopHooks):
             self.now = self.began = self.returned = self.clock()
         if self._hooks is not None:
             self._hooks.on_selected(called_at, timeout, ready)
-        return ready, due_until
+        return ready, due_until if earliest <= due_until else None
 
     def _dispatch(self, handler: EventHandler, events: int) -> float:
         """Call one event handler; ``events`` is an event mask, or the constant DEADLINE or SOON.
@@ -163,10 +160,11 @@ class Reactor(LoopHooks):
                 handler.on_readable()
             if events & WRITE & handler.interest:
                 handler.on_writable()
-            if events == DEADLINE:
-                handler.on_deadline()
-            elif events == SOON and self._soon.pop(handler, False):
-                handler.on_soon()
+            if not events & BOTH:
+                if events == DEADLINE:
+                    handler.on_deadline()
+                elif self._soon.pop(handler, False):  # otherwise it was removed in this turn
+                    handler.on_soon()
             if handler.interest != handler.reactor_interest:
                 self._change_interest(handler)
         except Exception:

@@ -72,7 +72,7 @@ class SimulatedReactor(Reactor):
     """A reactor that records which handler it calls."""
 
     def __init__(self, selector: SimulatedSelector, world: World) -> None:
-        super().__init__(selector, world.clock)
+        super().__init__(selector, world.clock, processor_time=world.clock)
         self._world = world
         self.called: list[tuple[EventHandler, int]] = []  # in this turn, with their readiness
 

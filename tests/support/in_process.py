@@ -237,7 +237,7 @@ class Harness:
         self.wall = 1_700_000_000.0
         self.selector = EagerSelector()
         self.instrumented = bool(subscribers)
-        self.reactor = Reactor(self.selector, self.clock)
+        self.reactor = Reactor(self.selector, self.clock, processor_time=self.clock)
         if subscribers:
             self.reactor = InstrumentedReactor(subscribers, self.selector, self.clock)
         self.settings = Settings(**settings)  # type: ignore[arg-type]

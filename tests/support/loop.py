@@ -83,10 +83,15 @@ class Recorder(EventHandler):
         self._called("failure")
 
 
+def make_reactor(selector: CountingSelector, clock: Clock) -> Reactor:
+    """Return a reactor whose calls use processor time as the clock passes."""
+    return Reactor(selector, clock, processor_time=clock)
+
+
 class ReactorHarness:
     """A reactor, and socket pairs whose other ends the test writes to."""
 
-    def __init__(self, make: Callable[[CountingSelector, Clock], Reactor] = Reactor) -> None:
+    def __init__(self, make: Callable[[CountingSelector, Clock], Reactor] = make_reactor) -> None:
         self.clock = Clock()
         self.selector = CountingSelector()
         self.reactor = make(self.selector, self.clock)

@@ -5,6 +5,8 @@ import itertools
 import pytest
 
 from reactor.call_order import TURN_SHARE
+from reactor.loop import Reactor
+from tests.support.in_process import Clock
 from tests.support.loop import ReactorHarness, Recorder
 
 LONG = TURN_SHARE * 0.7  # two such calls use the share of a turn
@@ -77,10 +79,11 @@ def test_a_short_call_waits_for_one_turn_only(clients: int) -> None:
             assert names(harness.turn())[0] == "x"
 
 
-def test_one_interrupted_call_does_not_make_a_client_slow() -> None:
+@pytest.mark.parametrize("durations", [[SHORT, SHORT, 50 * SHORT], [SHORT, 3 * SHORT, 3 * SHORT, 3 * SHORT]])
+def test_single_longer_calls_do_not_make_a_client_slow(durations: list[float]) -> None:
     with ReactorHarness() as harness:
         overload(harness)
-        durations = itertools.chain([SHORT, SHORT, 50 * SHORT], itertools.repeat(SHORT))
+        durations = itertools.chain(durations, itertools.repeat(SHORT))
         short = harness.add("x", ready=False)
         short.then["readable"] = lambda: setattr(harness.clock, "now", harness.clock.now + next(durations))
         measure(harness, short)
@@ -94,13 +97,43 @@ def test_a_client_whose_calls_become_long_waits_like_others() -> None:
         overload(harness)
         changed = lasting(harness, "x", SHORT, again=False)
         measure(harness, changed)
-        changed.then["readable"] = lambda: setattr(harness.clock, "now", harness.clock.now + LONG)
+        changed.then["readable"] = lambda: setattr(harness.clock, "now", harness.clock.now + 1.2 * LONG)
         first = []
-        for _ in range(12):
+        for _ in range(60):
             harness.peer_of(changed).send(b"x")
             first.append(names(harness.turn())[0] == "x")
-        assert first[:2] == [True, True], "its last short call still counts"
-        assert sum(first[2:]) <= 4, "once in four calls"
+        assert first[0], "its average is still short"
+        assert sum(first[30:]) <= 10, "once in four calls"
+
+
+def test_a_client_is_not_short_because_of_one_short_call() -> None:
+    with ReactorHarness() as harness:
+        overload(harness)
+        long = lasting(harness, "x", LONG, again=False)
+        short = lasting(harness, "y", LONG / 2, again=False)
+        for handler in (long, short):
+            measure(harness, handler)
+        long.then["readable"] = lambda: setattr(harness.clock, "now", harness.clock.now + SHORT)
+        measure(harness, long)
+        for handler in (long, short):
+            harness.peer_of(handler).send(b"x")
+        assert names(harness.turn())[0] == "y"
+
+
+def test_the_length_of_a_call_is_its_processor_time() -> None:
+    other = Clock(0.0)  # the time in which other processes have run
+    with ReactorHarness(
+        lambda selector, clock: Reactor(selector, clock, None, lambda: clock() - other())
+    ) as harness:
+        overload(harness)
+        long, interrupted = (lasting(harness, name, LONG, again=False) for name in "xy")
+        call = interrupted.then["readable"]
+        interrupted.then["readable"] = lambda: (other.advance(LONG - SHORT), call())
+        for handler in (long, interrupted):
+            measure(harness, handler)
+        for handler in (long, interrupted):
+            harness.peer_of(handler).send(b"x")
+        assert names(harness.turn())[0] == "y"
 
 
 def test_a_new_client_does_not_wait_for_all_long_calls() -> None:
