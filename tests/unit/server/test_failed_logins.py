@@ -270,19 +270,23 @@ def test_parallel_failures_get_429_after_the_maximum_delay(server: Guarded) -> N
 
 
 def test_a_handler_may_delay_other_logins(caplog: pytest.LogCaptureFixture) -> None:
-    routes = Router()
+    routes, requests, log = Router(), list[Request](), io.StringIO()
 
     @routes.post("/login")
     def login(request: Request) -> Response:
+        requests.append(request)
         raise LoginError(403, "wrong PIN", user=request.content.decode())
 
-    with Harness(routes) as server:
+    with Harness(routes, access_log=log) as server:
         client = server.connect()
-        client.send(request("/login", method="POST", content=b"anna"))
-        assert client.connection.unparsed == 0
+        client.send(request("/login", "Content-Length: 4", method="POST") + b"an")
+        server.clock.advance(3.0)
+        client.send(b"na")
         client.assert_open()
+        assert requests[0].content == b"", "the body is kept during the delay"
         server.clock.advance(FIRST_INTERVAL)
         assert client.assert_responds(403).content == b"wrong PIN\n"
+    assert log.getvalue().endswith(' "-" "-" 3250000 c1#1\n')
     assert caplog.messages == ["failed login from 127.0.0.1 as 'anna'"]
 
 
@@ -364,12 +368,23 @@ def test_a_client_that_leaves_frees_everything(server: Guarded) -> None:
     assert server.statuses == ["499"] * 1000
 
 
+@pytest.mark.parametrize("path", ["/post", "/none"])
+def test_a_client_may_leave_behind_further_bytes(server: Guarded, path: str) -> None:
+    for data in (GET(), request(path, WRONG, "Content-Length: 5", method="POST")):
+        client = server.connect()
+        client.send(data)
+        client.send(b"later")
+        client.close()
+        assert client.connection.state is State.CLOSED
+    assert server.statuses == ["499", "499"]
+
+
 def test_a_stop_ends_all_delays(server: Guarded, client: Client) -> None:
     client.send(GET() + GET())
     late = server.connect()
     late.send(request("/post", WRONG, "Content-Length: 5", method="POST"))
     server.context.enter(ServerState.STOPPING)
-    for connection in list(server.context.connections.values()):
+    for connection in list(server.context.connections.values()) * 2:
         connection.stop()
     answers = client.responses()
     assert [(each.status, each.headers.get("connection")) for each in answers] == [
