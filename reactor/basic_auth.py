@@ -139,12 +139,12 @@ def _check(request: Request, digests: Sequence[bytes], realm: str, others: Seque
     received = sha256(user_pass).digest()
     # All are compared, so that the time does not depend on which one matches.
     if True not in [compare_digest(received, each) for each in digests]:
-        reason, challenge = "wrong user or password", _challenge(realm)
         if True in [compare_digest(received, each) for each in others]:
-            raise HTTPError(401, reason, challenge)
-        user, colon, _ = user_pass.partition(b":")
+            raise HTTPError(401, "wrong user or password", _challenge(realm))
+        name, colon, _ = user_pass.partition(b":")
         # Without a colon, it may be a password, which is not logged.
-        raise LoginError(401, reason, challenge, user.decode("utf-8", "replace") if colon else "")
+        user = name.decode("utf-8", "replace") if colon else ""
+        raise LoginError(401, "wrong user or password", _challenge(realm), user)
 
 
 def _challenge(realm: str) -> HeaderPairs:

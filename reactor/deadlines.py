@@ -98,7 +98,7 @@ class Deadlines(Generic[Handler]):
                     again.append(handler)
         finally:
             for handler in again:
-                if handler.reactor_deadline == inf != handler.deadline:  # else removed or scheduled meanwhile
+                if handler.reactor_deadline == inf != handler.deadline:  # neither scheduled nor removed
                     self.schedule(handler)
 
     def _push(self, handler: Handler) -> None:

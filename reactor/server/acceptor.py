@@ -8,7 +8,8 @@
 
     Situation                            Action
     below the connection limit           accept a share each turn
-    at the limit, with idle connections  close the least useful one (see ``_find_closable``), and accept
+    at the limit, with idle connections  close the least useful one (see ``_find_closable``), and accept;
+                                         those that wait after a failed login count as idle
     at the limit, none idle              pause
     out of file descriptors or memory    pause; no open connection is closed
 

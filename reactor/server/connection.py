@@ -36,11 +36,11 @@ Otherwise, and after a malformed request, the response is the last one.
 
 CONTINUING waits until an interim response, such as 100 (Continue), is sent; in RECEIVING_CONTENT, others may
 be sent, without waiting for the client to read them. WAITING waits for data of a live stream, and
-AWAITING_RESULT for the response of a ``Deferred``; if more than a request head is received in that state,
-the rest is left in the socket until the response is known. The last response of a connection (after
-``Connection: close``, an error, or when the server is stopping) is sent in FINISHING, followed by DRAINING,
-so that the client sees an orderly close instead of a reset. In every state that waits for READ, the
-connection becomes CLOSED when the client closes it.
+AWAITING_RESULT for the response of a ``Deferred``, or for the end of the delay after a failed login; if more
+than a request head is received in that state, the rest is left in the socket until the response is known. The
+last response of a connection (after ``Connection: close``, an error, or when the server is stopping) is sent
+in FINISHING, followed by DRAINING, so that the client sees an orderly close instead of a reset. In every
+state that waits for READ, the connection becomes CLOSED when the client closes it.
 """
 
 import logging

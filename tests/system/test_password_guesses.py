@@ -7,7 +7,7 @@ from tests.support.process import ANNOUNCE, ServerProcess
 
 GUESSES = 50
 
-# A server whose clock stands still, except for ``/advance``, which requires the password.
+# A server whose clock advances only by ``/advance``, which requires the password.
 PROGRAM = f"""
 {ANNOUNCE}
 from reactor import Response, Server

@@ -1,4 +1,4 @@
-"""Failed logins: how long each response is delayed, and that nobody else waits."""
+"""Failed logins: how long each response is delayed, and that other clients do not wait."""
 
 import gc
 import heapq
