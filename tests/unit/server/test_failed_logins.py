@@ -412,3 +412,16 @@ def test_at_the_connection_limit_delayed_connections_are_closed_first() -> None:
             *(False, False),
             *(True, True),
         ]
+
+
+def test_guesses_on_all_connections_do_not_keep_others_out() -> None:
+    routes = AuthRouter(digest("anna:right"))
+    routes.get("/")(lambda _: Response(200))
+    with Site(limit=2, routes=routes) as site:
+        failed = site.connect_each(2)
+        for client in failed:
+            client.send(GET())
+        (owner,) = site.connect_each(1)
+        owner.send(request("/", RIGHT))
+        assert owner.read().startswith(b"HTTP/1.1 200 ")
+        assert [client.held for client in failed] == [False, True]
