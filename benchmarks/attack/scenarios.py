@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.attack.attackers import Plan
+from benchmarks.results.units import GIB
+from benchmarks.servers.workloads import MIB, numbered
 
 # What attackers send.
 
@@ -15,11 +17,25 @@ HEAD_BEGUN = b"GET /echo/slow HTTP/1.1\r\nHost: localhost\r\nX-Slow: "
 UPLOAD = b"POST /files/slow-{n} HTTP/1.1\r\nHost: localhost\r\n%b\r\n\r\n"
 BOMB = b"POST /files/bomb HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n"
 STORM = b"GET /echo/storm HTTP/1.1\r\nHost: localhost\r\n\r\n" * 1400  # about 64 KiB
+ECHOES = b"GET /echo/abc HTTP/1.1\r\nHost: localhost\r\n\r\n" * 63
+LAST_ECHO = b"GET /echo/end HTTP/1.1\r\nHost: localhost\r\n\r\n"
+READ = b"GET /files/%b HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n%b\r\n\r\n"
+LARGE_FILE = b"%b /files/large-{n} HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n"
+FORM = (
+    b"POST /files/ HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\nContent-Type: multipart/form-data; "
+)
+FORM_FILE = b'--x\r\nContent-Disposition: form-data; name="file"; filename="form-{n}-%03d"\r\n\r\n%b\r\n'
 
 
 def many(line: bytes, count: int) -> bytes:
     """Return ``count`` numbered lines."""
     return b"".join(line % number for number in range(count))
+
+
+def form(files: int) -> bytes:
+    """Return a request that stores so many files of 4 KiB."""
+    body = b"".join(FORM_FILE % (number, b"x" * 4096) for number in range(files)) + b"--x--\r\n"
+    return FORM % len(numbered(body, 0)) + b"boundary=x\r\n\r\n" + body
 
 
 HEADER_BOMBS = (
@@ -56,6 +72,14 @@ PLANS: Mapping[str, Sequence[Plan]] = {
     "header-bombs": [plan for bomb in HEADER_BOMBS for plan in (bomb, NEVER_CACHED)],
     "chunk-bombs": CHUNK_BOMBS,
     "idle": [Plan(), Plan(START + b"\r\n")],
+    "pipelines": [Plan(ECHOES + LAST_ECHO, again_after=b"end")],
+    "compressions": [Plan(READ % (b"text.txt", b"Accept-Encoding: gzip"))],
+    "listings": [Plan(READ % (b"many/", b"Accept: text/html"))],
+    "replaced": [Plan(LARGE_FILE % (b"POST", 5) + b"short", expects="201")],
+    "deleted": [Plan(LARGE_FILE % (b"DELETE", 0), expects="204")],
+    "aborted": [Plan(LARGE_FILE % (b"POST", 2 * GIB - 1), uploads=True)],
+    "last-descriptor": [Plan(LARGE_FILE % (b"GET", 0), stalls=True, removes=True)],
+    "form": [Plan(form(100), expects="303")],
 }
 
 
@@ -69,10 +93,11 @@ class Scale:
     attack: float  # duration of the attack; other phases are shorter
     timeout: float  # for the server's timeouts, whose defaults would take minutes
     haste: float  # factor for the attackers' interval; 0.1 is ten times as fast
+    large: int  # bytes of a large file
 
 
-FULL = Scale(share=1, honest=50, interval=0.1, attack=6, timeout=5, haste=1)
-QUICK = Scale(share=0.05, honest=10, interval=0.05, attack=1.2, timeout=0.8, haste=0.2)
+FULL = Scale(share=1, honest=50, interval=0.1, attack=6, timeout=5, haste=1, large=GIB)
+QUICK = Scale(share=0.05, honest=10, interval=0.05, attack=1.2, timeout=0.8, haste=0.2, large=64 * MIB)
 
 
 @dataclass(frozen=True)
@@ -94,6 +119,13 @@ class Scenario:
     expected_log: str = ""  # required text in the server's log
     max_connections: float = 0  # the server's connection limit, as a share of the attackers; 0: its default
     forbidden_events: Sequence[str] = ()  # events that must not occur
+    rests: bool = True  # whether the attackers leave the server idle when they do not reconnect
+    returning: bool = True  # whether they reconnect
+    options: Sequence[str] = ()  # of the server
+    on_disk: bool = False  # whether the server needs a directory on a disk
+    large_files: bool = False  # whether it shares a large file for each attacker
+    text: int = 0  # bytes of text.txt, at full scale
+    entries: int = 0  # of the directory many, at full scale
 
     def count(self, scale: Scale) -> int:
         """Return the number of attackers."""
@@ -105,6 +137,10 @@ class Scenario:
         limit = [f"REACTOR_MAX_CONNECTIONS={self.limit(scale)}"] if self.max_connections else []
         timeouts = (f"REACTOR_{name}_TIMEOUT={scale.timeout:g}" for name in self.timeouts)
         return [*(files if self.open_file_limit else []), "env", *limit, *timeouts]
+
+    def stored(self, scale: Scale) -> int:
+        """Return the bytes that are written to the disk, at most."""
+        return scale.large * self.count(scale) if self.on_disk else 0
 
     def limit(self, scale: Scale) -> int:
         """Return the server's connection limit."""

@@ -24,7 +24,7 @@ from typing import Any
 from benchmarks.load.clients import LoadError as LoadError
 from benchmarks.load.round import ANSWER_TIMEOUT, CONNECT_TIMEOUT, Job, Round
 from benchmarks.results.samples import Sample
-from benchmarks.servers.process import CLIENT_CORE, ROOT, RunningServer, pin_to_core, raise_open_file_limit
+from benchmarks.servers.process import CLIENT_CORE, ROOT, RunningServer, prepare_child, raise_open_file_limit
 
 MAX_HOLD_SECONDS = 120.0  # for which idle connections are kept open, at most
 
@@ -86,7 +86,7 @@ def load_process(
         stdin=subprocess.DEVNULL,
         pass_fds=[its_end.fileno()],
         start_new_session=True,  # Ctrl-C interrupts the measuring process only
-        preexec_fn=lambda: pin_to_core(CLIENT_CORE),
+        preexec_fn=lambda: prepare_child(CLIENT_CORE),
     )
     its_end.close()
 

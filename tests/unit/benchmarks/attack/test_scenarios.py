@@ -18,7 +18,7 @@ import pytest
 pytest.importorskip("psutil", reason="needs psutil (extra: test)")
 
 from benchmarks.attack import run
-from benchmarks.attack.attackers import Attackers, Plan
+from benchmarks.attack.attackers import Attacker, Orders, Plan
 from benchmarks.attack.run import AttackRun, faults
 from benchmarks.attack.scenarios import SCENARIOS, Scale, Scenario
 from benchmarks.load.clients import ClientGroup
@@ -29,16 +29,17 @@ from benchmarks.results.statistics import figures
 from benchmarks.results.targets import MISSED, PASS, evaluate
 from benchmarks.runner.command import print_results
 from benchmarks.runner.rounds import Config
+from benchmarks.servers.peers import PEERS
 from reactor.loop import Reactor
 
-TINY = Scale(share=0.02, honest=4, interval=0.005, attack=0, timeout=0.2, haste=0.05)
+TINY = Scale(share=0.02, honest=4, interval=0.005, attack=0, timeout=0.2, haste=0.05, large=1 << 20)
 
 
 def run_attack(scenario: Scenario, scale: Scale) -> Sample:
     """Run a scenario in this process."""
     sent: list[tuple[Peer, Sample]] = []
     pipe = cast("Connection[tuple[Peer, Sample], None]", SimpleNamespace(send=sent.append))
-    run.run_attack(pipe, scenario, scale)
+    run.run_attack(pipe, PEERS["reactor"], scenario, scale)
     return sent[0][1]
 
 
@@ -114,14 +115,14 @@ def test_faults_are_counted_by_kind(change: dict[str, Any], fault: dict[str, int
 def test_an_attacker_reconnects_after_a_refusal() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         group = ClientGroup(listener.getsockname(), b"", b"", Reactor())
-        attackers = Attackers(group, [Plan()], 1, 0.0)
-        (attacker,) = attackers.clients
+        events = Counter[str]()
+        attacker = Attacker(group, Orders([Plan()]), events, 0)
         attacker.connect_later(0)
-        assert group.run(lambda: attackers.events["connected"] == 1, 20)
+        assert group.run(lambda: events["connected"] == 1, 20)
         connection, _ = listener.accept()
         with connection:
             connection.send(b"HTTP/1.1 503 Service Unavailable\r\n\r\n")
-            assert group.run(lambda: attackers.events["connected"] == 2, 20)
+            assert group.run(lambda: events["connected"] == 2, 20)
         attacker.disconnect()
         group.reactor.close()
 
