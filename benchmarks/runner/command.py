@@ -26,7 +26,7 @@ from benchmarks.results.targets import ATTACKED, MISSED, evaluate
 from benchmarks.results.units import slug
 from benchmarks.runner.progress import Progress
 from benchmarks.runner.rounds import Config
-from benchmarks.servers.own import at_url, by_command, checked
+from benchmarks.servers.own import at_url, by_command, checked, in_checkout
 from benchmarks.servers.peers import PEERS
 from benchmarks.servers.process import StartError
 from benchmarks.servers.workloads import WORKLOADS
@@ -138,6 +138,8 @@ def make_parser(description: str) -> argparse.ArgumentParser:
         "measure also the server that this shell command starts on port {port}, by requests for /; repeatable"
     )
     add("--command", type=by_command, action="append", dest="own", metavar="CMD", help=words)
+    words = "measure also Reactor from the checkout in this directory, for example before a change; repeatable"
+    add("--checkout", type=in_checkout, action="append", dest="own", metavar="DIR", help=words)
 
     add = parser.add_argument_group("measurement").add_argument
     add("--rounds", type=_positive(int), metavar="N", help=f"number of rounds (default: {Config.rounds})")
