@@ -9,13 +9,13 @@ from math import inf
 from pathlib import Path
 
 from benchmarks.load.clients import Client, ClientGroup
-from benchmarks.servers.workloads import MIB, file_content, numbered
+from benchmarks.servers.workloads import DIGITS, MIB, file_content, numbered
 from reactor.event_handler import Interest
 
 PIECE = 1 << 16  # bytes sent at once
 SMALL_BUFFER = 4096  # bytes, of a client that does not read everything
 ALL = -1
-LARGE_FILE = "large-{n}"  # its name; {n} is the number of the connection that uses it
+LARGE_FILE = f"large-%0{DIGITS}d"  # its name, with the number of the connection that uses it
 
 
 @dataclass(frozen=True)
@@ -24,13 +24,13 @@ class Plan:
 
     sends: bytes = b""
     drips: bytes = b""  # sent after that, repeatedly, one byte per interval
-    uploads: bool = False  # whether it sends a large body after that, and leaves before the end of the body
+    uploads: bool = False  # whether it sends a large body after that, and leaves unless it expects a response
     endless: bool = False  # whether it sends the same again and again
     again_after: bytes = b""  # or only when it has received this, the end of the last response
     reads: int = ALL  # bytes per interval
     stalls: bool = False  # whether it stops reading when a response has begun
     removes: bool = False  # whether it then deletes its large file, and leaves after an interval
-    expects: str = ""  # status of the response, after which it reconnects; another one is wrong
+    expects: str = ""  # beginning of the response's status, after which it reconnects; another one is wrong
 
 
 @dataclass
@@ -75,7 +75,7 @@ class Attacker(Client):
             return
         if self._blocks:
             self._blocks, self._unsent = self._blocks - 1, self._block
-        elif self._plan.uploads:
+        elif self._plan.uploads and not self._plan.expects:
             self._leave("left")
         else:
             self.interest = Interest.READ if self._plan.reads == ALL else Interest.NONE
@@ -104,14 +104,14 @@ class Attacker(Client):
         status = data[9:12].decode() if data.startswith(b"HTTP/1.1 ") else ""
         plan = self._plan
         self._events[status] += bool(status)
-        self._events["wrong responses"] += bool(plan.expects) and status != plan.expects
+        self._events["wrong responses"] += not status.startswith(plan.expects)
         if plan.expects or status == "503":
             self._leave()
         elif plan.stalls and status == "200":
             self.interest = Interest.NONE
             self._schedule()
             if plan.removes:
-                self._orders.directory.joinpath(large_file(self._number)).unlink()
+                (self._orders.directory / (LARGE_FILE % self._number)).unlink()
         elif plan.again_after:
             self._end = (self._end + data)[-len(plan.again_after) :]
             if self._end == plan.again_after:
@@ -130,8 +130,3 @@ class Attacker(Client):
         self.disconnect()
         if self._orders.returning:
             self.connect_later(self._orders.interval)
-
-
-def large_file(number: int) -> str:
-    """Return the name of the large file that the attacker on a connection uses."""
-    return numbered(LARGE_FILE.encode(), number).decode()

@@ -1,14 +1,16 @@
 """The attack process: the attackers in a process of their own, so that honest clients do not wait for them.
 
-    the attack run (run.py)                 the attack process
+    the process of the honest clients       the attack process
     sends a command: a method of Attackers  executes it, and sends a Report
 
-Both share the clients' core, on which the attack process has a low priority. It also watches the
-server. It has one connection per attacker, and ends by itself after some seconds, or with the attack run.
+Both share the clients' core, on which the attack process has a low priority. It has one connection per
+attacker, and ends by itself after some seconds, or with the other process. It also watches the server.
 """
 
 import os
 from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection
 from typing import Any, NamedTuple
 
@@ -16,11 +18,14 @@ import psutil
 
 from benchmarks.attack.attackers import Attacker, Orders
 from benchmarks.load.clients import ClientGroup
+from benchmarks.load.process import load_process
+from benchmarks.servers.process import RunningServer
 from reactor.event_handler import EventHandler
 from reactor.loop import Reactor
 
-NICENESS = 10  # a low priority
 WATCH_INTERVAL = 0.1  # seconds
+REPORT_TIMEOUT = 20.0  # seconds
+MAX_SECONDS = 150.0  # of an attack
 
 
 class Report(NamedTuple):
@@ -49,12 +54,6 @@ class Attackers(EventHandler):
         self._resident = max(self._resident, self._server.memory_info().rss)
         self.deadline = self._group.reactor.now + WATCH_INTERVAL
 
-    def on_failure(self) -> None:
-        """Abort the run after an exception."""
-        self._group.on_failure()
-
-    # The commands.
-
     def arrive(self, seconds: float) -> None:
         """Connect all within some seconds."""
         for number, client in enumerate(self._clients):
@@ -76,6 +75,22 @@ class Attackers(EventHandler):
         return Report(self._events, connecting, self._descriptors, self._resident)
 
 
+@contextmanager
+def attack_process(
+    server: RunningServer, orders: Orders, count: int, seconds: float = MAX_SECONDS
+) -> Iterator[Callable[..., Report]]:
+    """Run attackers for some seconds at most; yield a function that sends a command and returns a report."""
+    with load_process(run_attackers, server.address, orders, count, server.pid, seconds) as (pipe, receive):
+
+        def command(name: str, *arguments: object) -> Report:
+            with suppress(BrokenPipeError):  # it has ended: ``receive`` raises LoadError
+                pipe.send((name, *arguments))
+            report: Report = receive(REPORT_TIMEOUT)
+            return report
+
+        yield command
+
+
 def run_attackers(
     pipe: "Connection[Report, tuple[Any, ...]]",
     address: tuple[str, int],
@@ -85,11 +100,11 @@ def run_attackers(
     seconds: float,
 ) -> None:
     """Execute the commands of an attack run for some seconds; ``server`` is a process id."""
-    os.nice(NICENESS)
+    os.nice(10)  # a low priority
     group = ClientGroup(address, b"", b"", Reactor())
     attackers = Attackers(group, orders, count, server)
     end = group.clock() + seconds
-    while group.run(pipe.poll, end - group.clock()):
+    while group.clock() < end and group.run(pipe.poll, end - group.clock()):
         command, *arguments = pipe.recv()
         getattr(attackers, command)(*arguments)
         pipe.send(attackers.report())

@@ -26,18 +26,15 @@ from pathlib import Path
 
 from benchmarks.attack.attackers import Orders
 from benchmarks.attack.files import NAMES, disk_directory, write_files
-from benchmarks.attack.process import Report, run_attackers
+from benchmarks.attack.process import attack_process
 from benchmarks.attack.scenarios import Scale, Scenario
 from benchmarks.load.clients import Tally
-from benchmarks.load.process import load_process
 from benchmarks.load.round import Job, Round
 from benchmarks.results.samples import Peer, Sample
 from benchmarks.servers.peers import PEERS, Adapter
 from benchmarks.servers.process import RunningServer, run_server
 
 MAX_WAIT = 20.0  # seconds, for any condition
-REPORT_TIMEOUT = 20.0  # seconds, for a report of the attackers
-MAX_SECONDS = 150.0  # for which the attackers run, at most
 
 
 class AttackRun:
@@ -58,8 +55,7 @@ class AttackRun:
         orders = Orders(
             scenario.plans, scenario.interval * scale.haste, scenario.returning, server.directory, scale.large
         )
-        attackers = load_process(run_attackers, server.address, orders, self.count, server.pid, MAX_SECONDS)
-        with self.honest, attackers as (self._pipe, self._receive):
+        with self.honest, attack_process(server, orders, self.count) as self._command:
             return self._run()
 
     def _run(self) -> Sample:
@@ -112,8 +108,6 @@ class AttackRun:
             observed=self.observed,
         )
 
-    # The phases.
-
     def _arrive(self) -> None:
         time = self.scenario.arrival_seconds * self.scale.share
         self._command("arrive", time)
@@ -132,14 +126,6 @@ class AttackRun:
         self._command("leave")
         self.group.run(lambda: self.server.descriptors() <= descriptors, MAX_WAIT)
         self.observed["CPU after"] = self._cpu(lambda: self.group.run_for(self.scale.attack / 4))
-
-    # Helpers.
-
-    def _command(self, command: str, *arguments: object) -> Report:
-        """Send a command to the attackers; return their report."""
-        self._pipe.send((command, *arguments))
-        report: Report = self._receive(REPORT_TIMEOUT)
-        return report
 
     def _in_effect(self) -> bool:
         events, expected = self._command("report").events, self.scenario.expected_events.items()

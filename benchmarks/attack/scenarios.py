@@ -4,83 +4,11 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from benchmarks.attack.attackers import Plan
 from benchmarks.results.units import GIB
-from benchmarks.servers.workloads import MIB, numbered
-
-# What attackers send.
-
-START = b"GET / HTTP/1.1\r\nHost: localhost\r\n"
-LARGE = b"GET /files/large HTTP/1.1\r\nHost: localhost\r\n\r\n"
-HEAD_BEGUN = b"GET /echo/slow HTTP/1.1\r\nHost: localhost\r\nX-Slow: "
-UPLOAD = b"POST /files/slow-{n} HTTP/1.1\r\nHost: localhost\r\n%b\r\n\r\n"
-BOMB = b"POST /files/bomb HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n"
-STORM = b"GET /echo/storm HTTP/1.1\r\nHost: localhost\r\n\r\n" * 1400  # about 64 KiB
-ECHOES = b"GET /echo/abc HTTP/1.1\r\nHost: localhost\r\n\r\n" * 63
-LAST_ECHO = b"GET /echo/end HTTP/1.1\r\nHost: localhost\r\n\r\n"
-READ = b"GET /files/%b HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n%b\r\n\r\n"
-LARGE_FILE = b"%b /files/large-{n} HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n"
-FORM = (
-    b"POST /files/ HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\nContent-Type: multipart/form-data; "
-)
-FORM_FILE = b'--x\r\nContent-Disposition: form-data; name="file"; filename="form-{n}-%03d"\r\n\r\n%b\r\n'
-
-
-def many(line: bytes, count: int) -> bytes:
-    """Return ``count`` numbered lines."""
-    return b"".join(line % number for number in range(count))
-
-
-def form(files: int) -> bytes:
-    """Return a request that stores so many files of 4 KiB."""
-    body = b"".join(FORM_FILE % (number, b"x" * 4096) for number in range(files)) + b"--x--\r\n"
-    return FORM % len(numbered(body, 0)) + b"boundary=x\r\n\r\n" + body
-
-
-HEADER_BOMBS = (
-    Plan(START + many(b"X-%d: a\r\n", 2000) + b"\r\n", expects="431"),
-    Plan(START + b"X: " + b"a" * (1 << 20), expects="431"),
-    Plan(START + (b"X: " + b"a" * 8000 + b"\r\n") * 100, expects="431"),
-    Plan(b"GET /" + b"a" * (1 << 20), expects="414"),
-    Plan(
-        b"GET /echo/" + b"%61" * 2600 + b" HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n",
-        expects="200",
-    ),
-    Plan(b"\r\n" * 10_000 + START, expects="400"),
-)
-NEVER_CACHED = Plan(START + many(b"X-%d: {n}\r\n", 95) + b"\r\n", expects="200")
-CHUNK_BOMBS = (
-    Plan(BOMB + b"1;" + b"a" * (1 << 20), expects="400"),
-    Plan(BOMB + b"F" * 16 + b"\r\n" + b"x" * 1000, expects="413"),
-    Plan(BOMB + b"0" * (1 << 20), expects="400"),
-    Plan(BOMB + b"1\r\nx\r\n" * 40_000 + b"0\r\n\r\n", expects="201"),
-    Plan(BOMB + (b"1;" + b"a" * 1000 + b"\r\nx\r\n") * 250 + b"0\r\n\r\n", expects="400"),
-    Plan(BOMB + b"0\r\n" + many(b"X-%d: a\r\n", 2000) + b"\r\n", expects="431"),
-)
-PLANS: Mapping[str, Sequence[Plan]] = {
-    "slow-heads": [Plan(HEAD_BEGUN, drips=b"a")],
-    "slow-bodies": [
-        Plan(UPLOAD % b"Content-Length: 1000000", drips=b"x"),
-        Plan(UPLOAD % b"Transfer-Encoding: chunked", drips=b"1\r\nx\r\n"),
-    ],
-    "slow-readers": [Plan(LARGE, reads=0), Plan(LARGE, reads=256)],
-    "flood": [Plan()],
-    "flood-of-heads": [Plan(HEAD_BEGUN)],
-    "descriptors": [Plan(LARGE, stalls=True), Plan(UPLOAD % b"Content-Length: 9", stalls=True)],
-    "storm": [Plan(STORM, endless=True, reads=0)],
-    "header-bombs": [plan for bomb in HEADER_BOMBS for plan in (bomb, NEVER_CACHED)],
-    "chunk-bombs": CHUNK_BOMBS,
-    "idle": [Plan(), Plan(START + b"\r\n")],
-    "pipelines": [Plan(ECHOES + LAST_ECHO, again_after=b"end")],
-    "compressions": [Plan(READ % (b"text.txt", b"Accept-Encoding: gzip"))],
-    "listings": [Plan(READ % (b"many/", b"Accept: text/html"))],
-    "replaced": [Plan(LARGE_FILE % (b"POST", 5) + b"short", expects="201")],
-    "deleted": [Plan(LARGE_FILE % (b"DELETE", 0), expects="204")],
-    "aborted": [Plan(LARGE_FILE % (b"POST", 2 * GIB - 1), uploads=True)],
-    "last-descriptor": [Plan(LARGE_FILE % (b"GET", 0), stalls=True, removes=True)],
-    "form": [Plan(form(100), expects="303")],
-}
+from benchmarks.servers.workloads import MIB
 
 
 @dataclass(frozen=True)
@@ -147,5 +75,27 @@ class Scenario:
         return round(self.max_connections * self.count(scale))
 
 
-_ROWS = tomllib.loads(Path(__file__).with_suffix(".toml").read_text())
-SCENARIOS = tuple(Scenario(name, PLANS[name], **row) for name, row in _ROWS.items())
+def data(part: str | list[Any]) -> bytes:
+    """Return the bytes of a part: a text, or parts with their number of repetitions, each of which is {i}.
+
+    >>> data(["{i}", ["a", 3], 2])
+    b'0aaa1aaa'
+    """
+    if isinstance(part, str):
+        return part.encode()
+    once, times = b"".join(map(data, part[:-1])), int(part[-1])
+    if b"{i}" in once:
+        return b"".join(once.replace(b"{i}", b"%d" % number) for number in range(times))
+    return once * times
+
+
+def _scenario(name: str, row: dict[str, Any]) -> Scenario:
+    for plan in row["plans"]:
+        plan["sends"] = data([*plan.get("sends", ()), 1])
+        plan |= {name: data(plan[name]) for name in ("drips", "again_after") if name in plan}
+    return Scenario(name, **{**row, "plans": [Plan(**plan) for plan in row["plans"]]})
+
+
+SCENARIOS = tuple(
+    _scenario(*item) for item in tomllib.loads(Path(__file__).with_suffix(".toml").read_text()).items()
+)

@@ -5,8 +5,7 @@
     reads the server's CPU time            served, and measures
     reads CPU time and memory            sends the sample, and keeps all connections open until it is ended
 
-The work of the measuring process does not slow down the clients. Idle connections are held until the
-measuring process asks how many of them are still served.
+The work of the measuring process does not slow down the clients.
 """
 
 import gc
@@ -73,7 +72,7 @@ def connect_timeout(job: Job) -> float:
 @contextmanager
 def load_process(
     function: Callable[..., None], *arguments: object
-) -> Iterator[tuple["Connection[str, Any]", Callable[[float], Any]]]:
+) -> Iterator[tuple["Connection[Any, Any]", Callable[[float], Any]]]:
     """Call a function in a load process, with a pipe and arguments; the process is ended afterwards.
 
     Yields the other end of the pipe, and a function that receives a message.

@@ -1,9 +1,7 @@
 """How long do honest requests take while the server is under attack?
 
-Each scenario (attack/scenarios.toml) starts a server, honest keep-alive clients that send requests at fixed
-times, and attackers. If a target is missed (results/targets.toml), the exit code is 1. Timeouts that would
-take minutes are shortened; the report lists the commands of the servers. Other checkouts of Reactor
-(--checkout) are attacked in turn with this one.
+Each scenario (attack/scenarios.toml) starts a server, honest clients and attackers. Timeouts that would take
+minutes are shortened; the report lists the commands of the servers.
 """
 
 from benchmarks.attack.files import missing_space
