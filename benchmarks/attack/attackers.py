@@ -34,7 +34,7 @@ class Plan:
 
 
 @dataclass
-class Orders:
+class AttackSettings:
     """What all attackers of a run have in common."""
 
     plans: Sequence[Plan]
@@ -47,11 +47,13 @@ class Orders:
 class Attacker(Client):
     """Follows its plans in turn, one per connection; counts in ``events`` what happens to all attackers."""
 
-    def __init__(self, group: ClientGroup, orders: Orders, events: Counter[str], number: int) -> None:
+    def __init__(
+        self, group: ClientGroup, settings: AttackSettings, events: Counter[str], number: int
+    ) -> None:
         super().__init__(group)
-        self._orders, self._events, self._plan = orders, events, Plan()
-        first = number % len(orders.plans)
-        self._plans: Iterator[Plan] = itertools.islice(itertools.cycle(orders.plans), first, None)
+        self._settings, self._events, self._plan = settings, events, Plan()
+        first = number % len(settings.plans)
+        self._plans: Iterator[Plan] = itertools.islice(itertools.cycle(settings.plans), first, None)
         self._unsent, self._end = memoryview(b""), b""
 
     def on_connected(self) -> None:
@@ -62,7 +64,7 @@ class Attacker(Client):
         self._drips = itertools.cycle(plan.drips)
         self._unsent = memoryview(numbered(plan.sends, self._number))
         self._block = memoryview(file_content(MIB) if plan.uploads else plan.sends)  # sent after that
-        self._blocks = inf if plan.endless else self._orders.large // MIB if plan.uploads else 0
+        self._blocks = inf if plan.endless else self._settings.large // MIB if plan.uploads else 0
         self.interest = Interest.BOTH if plan.reads == ALL else Interest.WRITE
 
     def on_sendable(self) -> None:
@@ -111,7 +113,7 @@ class Attacker(Client):
             self.interest = Interest.NONE
             self._schedule()
             if plan.removes:
-                (self._orders.directory / (LARGE_FILE % self._number)).unlink()
+                (self._settings.directory / (LARGE_FILE % self._number)).unlink()
         elif plan.again_after:
             self._end = (self._end + data)[-len(plan.again_after) :]
             if self._end == plan.again_after:
@@ -123,10 +125,10 @@ class Attacker(Client):
         self._leave(how)
 
     def _schedule(self) -> None:
-        self.deadline = self.group.reactor.now + self._orders.interval
+        self.deadline = self.group.reactor.now + self._settings.interval
 
     def _leave(self, how: str = "answered") -> None:
         self._events[how] += 1
         self.disconnect()
-        if self._orders.returning:
-            self.connect_later(self._orders.interval)
+        if self._settings.returning:
+            self.connect_later(self._settings.interval)

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 import psutil
 
-from benchmarks.attack.attackers import Attacker, Orders
+from benchmarks.attack.attackers import Attacker, AttackSettings
 from benchmarks.load.clients import ClientGroup
 from benchmarks.load.process import load_process
 from benchmarks.servers.process import RunningServer
@@ -40,12 +40,12 @@ class Report(NamedTuple):
 class Attackers(EventHandler):
     """The attack clients of a run; an event handler that observes the server from time to time."""
 
-    def __init__(self, group: ClientGroup, orders: Orders, count: int, server: int) -> None:
+    def __init__(self, group: ClientGroup, settings: AttackSettings, count: int, server: int) -> None:
         super().__init__(deadline=group.clock())
-        self._group, self._orders, self._server = group, orders, psutil.Process(server)
+        self._group, self._settings, self._server = group, settings, psutil.Process(server)
         self._descriptors = self._resident = 0
         self._events = Counter[str]()
-        self._clients = [Attacker(group, orders, self._events, number) for number in range(count)]
+        self._clients = [Attacker(group, settings, self._events, number) for number in range(count)]
         group.reactor.register(self)
 
     def on_deadline(self) -> None:
@@ -61,7 +61,7 @@ class Attackers(EventHandler):
 
     def set_returning(self, returning: bool) -> None:
         """Set whether attackers reconnect."""
-        self._orders.returning = returning
+        self._settings.returning = returning
 
     def leave(self) -> None:
         """Disconnect all."""
@@ -77,10 +77,10 @@ class Attackers(EventHandler):
 
 @contextmanager
 def attack_process(
-    server: RunningServer, orders: Orders, count: int, seconds: float = MAX_SECONDS
+    server: RunningServer, settings: AttackSettings, count: int, seconds: float = MAX_SECONDS
 ) -> Iterator[Callable[..., Report]]:
     """Run attackers for some seconds at most; yield a function that sends a command and returns a report."""
-    with load_process(run_attackers, server.address, orders, count, server.pid, seconds) as (pipe, receive):
+    with load_process(run_attackers, server.address, settings, count, server.pid, seconds) as (pipe, receive):
 
         def command(name: str, *arguments: object) -> Report:
             with suppress(BrokenPipeError):  # it has ended: ``receive`` raises LoadError
@@ -94,7 +94,7 @@ def attack_process(
 def run_attackers(
     pipe: "Connection[Report, tuple[Any, ...]]",
     address: tuple[str, int],
-    orders: Orders,
+    settings: AttackSettings,
     count: int,
     server: int,
     seconds: float,
@@ -102,7 +102,7 @@ def run_attackers(
     """Execute the commands of an attack run for some seconds; ``server`` is a process id."""
     os.nice(10)  # a low priority
     group = ClientGroup(address, b"", b"", Reactor())
-    attackers = Attackers(group, orders, count, server)
+    attackers = Attackers(group, settings, count, server)
     end = group.clock() + seconds
     while group.clock() < end and group.run(pipe.poll, end - group.clock()):
         command, *arguments = pipe.recv()

@@ -24,7 +24,7 @@ from dataclasses import replace
 from multiprocessing.connection import Connection
 from pathlib import Path
 
-from benchmarks.attack.attackers import Orders
+from benchmarks.attack.attackers import AttackSettings
 from benchmarks.attack.files import NAMES, disk_directory, write_files
 from benchmarks.attack.process import attack_process
 from benchmarks.attack.scenarios import Scale, Scenario
@@ -52,10 +52,10 @@ class AttackRun:
     def run(self) -> Sample:
         """Run all phases; end the server."""
         scenario, scale, server = self.scenario, self.scale, self.server
-        orders = Orders(
+        settings = AttackSettings(
             scenario.plans, scenario.interval * scale.haste, scenario.returning, server.directory, scale.large
         )
-        with self.honest, attack_process(server, orders, self.count) as self._command:
+        with self.honest, attack_process(server, settings, self.count) as self._command:
             return self._run()
 
     def _run(self) -> Sample:

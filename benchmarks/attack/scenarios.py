@@ -96,6 +96,5 @@ def _scenario(name: str, row: dict[str, Any]) -> Scenario:
     return Scenario(name, **{**row, "plans": [Plan(**plan) for plan in row["plans"]]})
 
 
-SCENARIOS = tuple(
-    _scenario(*item) for item in tomllib.loads(Path(__file__).with_suffix(".toml").read_text()).items()
-)
+_ROWS = tomllib.loads(Path(__file__).with_suffix(".toml").read_text())
+SCENARIOS = tuple(_scenario(*item) for item in _ROWS.items())

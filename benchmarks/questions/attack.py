@@ -1,7 +1,6 @@
 """How long do honest requests take while the server is under attack?
 
-Each scenario (attack/scenarios.toml) starts a server, honest clients and attackers. Timeouts that would take
-minutes are shortened; the report lists the commands of the servers.
+Timeouts that would take minutes are shortened; the report lists the commands of the servers.
 """
 
 from benchmarks.attack.files import missing_space

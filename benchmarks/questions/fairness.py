@@ -11,7 +11,7 @@ from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
-from benchmarks.attack.attackers import Orders, Plan
+from benchmarks.attack.attackers import AttackSettings, Plan
 from benchmarks.attack.process import attack_process
 from benchmarks.load import process
 from benchmarks.load.process import LoadError
@@ -52,7 +52,7 @@ def _place(name: str, size: int) -> Place:
         try:
             with ExitStack() as stack:
                 groups = [
-                    stack.enter_context(attack_process(server, Orders(plans, large=size), len(plans)))
+                    stack.enter_context(attack_process(server, AttackSettings(plans, large=size), len(plans)))
                     for plans in transfers(name, size)
                 ]
                 for command in groups:

@@ -21,7 +21,7 @@ pytest.importorskip("psutil", reason="needs psutil (extra: test)")
 import psutil
 
 from benchmarks.attack import files
-from benchmarks.attack.attackers import LARGE_FILE, Attacker, Orders, Plan
+from benchmarks.attack.attackers import LARGE_FILE, Attacker, AttackSettings, Plan
 from benchmarks.attack.process import attack_process
 from benchmarks.attack.scenarios import FULL, QUICK, SCENARIOS, Scale, data
 from benchmarks.load.clients import ClientGroup, LoadError
@@ -38,11 +38,11 @@ HEAD = b"HTTP/1.1 200 OK\r\n\r\n"
 class Connection:
     """An attacker that is connected to ``far``, without a server."""
 
-    def __init__(self, orders: Orders) -> None:
+    def __init__(self, settings: AttackSettings) -> None:
         self.events = Counter[str]()
         self.group = ClientGroup(("127.0.0.1", 0), b"", b"", Reactor())
-        self.attacker = Attacker(self.group, orders, self.events, 0)
-        self.attacker._plan = orders.plans[0]
+        self.attacker = Attacker(self.group, settings, self.events, 0)
+        self.attacker._plan = settings.plans[0]
         self.attacker.handle, self.far = socket.socketpair()
         for end in (self.attacker.handle, self.far):
             end.setblocking(False)
@@ -64,9 +64,9 @@ class Connection:
 
 
 @contextmanager
-def connection(plan: Plan, **orders: Any) -> Iterator[Connection]:
+def connection(plan: Plan, **settings: Any) -> Iterator[Connection]:
     """Return an attacker with one plan, and without reconnecting."""
-    made = Connection(Orders([plan], returning=False, **orders))
+    made = Connection(AttackSettings([plan], returning=False, **settings))
     with made.far:
         yield made
         made.attacker.disconnect()
@@ -129,8 +129,11 @@ def soon(condition: Callable[[], object]) -> bool:
     return any(condition() for _ in range(500))
 
 
-def test_the_attack_process_obeys_and_observes_the_server() -> None:
-    with run_server(PEERS["reactor"]) as server, attack_process(server, Orders([Plan()]), 3) as command:
+def test_the_attack_process_executes_commands_and_observes_the_server() -> None:
+    with (
+        run_server(PEERS["reactor"]) as server,
+        attack_process(server, AttackSettings([Plan()]), 3) as command,
+    ):
         before = command("report")
         assert not before.connecting
         assert command("arrive", 0.0).connecting
@@ -144,10 +147,10 @@ def test_the_attack_process_obeys_and_observes_the_server() -> None:
 
 
 @pytest.mark.parametrize("returning", [True, False])
-def test_attackers_reconnect_if_they_are_told_to(returning: bool) -> None:
+def test_attackers_reconnect_only_while_returning(returning: bool) -> None:
     with run_server(PEERS["reactor"]) as server:
         plan = Plan(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n", expects="200")
-        with attack_process(server, Orders([plan]), 1) as command:
+        with attack_process(server, AttackSettings([plan]), 1) as command:
             command("set_returning", returning)
             command("arrive", 0.0)
             assert soon(lambda: command("report").events["answered"] > returning)
@@ -157,7 +160,7 @@ def test_attackers_reconnect_if_they_are_told_to(returning: bool) -> None:
 def test_the_attack_process_ends_by_itself() -> None:
     server: Any = SimpleNamespace(address=("127.0.0.1", 1), pid=os.getpid())
     with (
-        attack_process(server, Orders([Plan()]), 1, seconds=0) as command,
+        attack_process(server, AttackSettings([Plan()]), 1, seconds=0) as command,
         pytest.raises(LoadError, match="ended with exit code 0"),
     ):
         command("report")
@@ -166,10 +169,10 @@ def test_the_attack_process_ends_by_itself() -> None:
 PARENT = """
 import os
 from types import SimpleNamespace
-from benchmarks.attack.attackers import Orders, Plan
+from benchmarks.attack.attackers import AttackSettings, Plan
 from benchmarks.attack.process import attack_process
 server = SimpleNamespace(address=("127.0.0.1", 1), pid=os.getpid())
-with attack_process(server, Orders([Plan()]), 1) as command:
+with attack_process(server, AttackSettings([Plan()]), 1) as command:
     command("report")
     print("ready", flush=True)
     input()

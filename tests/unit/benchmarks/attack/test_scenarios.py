@@ -18,7 +18,7 @@ import pytest
 pytest.importorskip("psutil", reason="needs psutil (extra: test)")
 
 from benchmarks.attack import run
-from benchmarks.attack.attackers import Attacker, Orders, Plan
+from benchmarks.attack.attackers import Attacker, AttackSettings, Plan
 from benchmarks.attack.run import AttackRun, faults
 from benchmarks.attack.scenarios import SCENARIOS, Scale, Scenario
 from benchmarks.load.clients import ClientGroup
@@ -118,7 +118,7 @@ def test_an_attacker_reconnects_after_a_refusal() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         group = ClientGroup(listener.getsockname(), b"", b"", Reactor())
         events = Counter[str]()
-        attacker = Attacker(group, Orders([Plan()]), events, 0)
+        attacker = Attacker(group, AttackSettings([Plan()]), events, 0)
         attacker.connect_later(0)
         assert group.run(lambda: events["connected"] == 1, 20)
         connection, _ = listener.accept()
