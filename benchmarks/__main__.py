@@ -11,6 +11,7 @@ Your own server next to reactor and the floor (a bare loop that sends a constant
 
 python -m benchmarks throughput --url http://127.0.0.1:8000/items
 python -m benchmarks throughput --command 'uvicorn app:app --port {port}'
+python -m benchmarks attack --checkout ../before          another checkout of Reactor
 
 Every response must be like the first one: status 2xx, with the same body. Turn off the access log for a fair
 comparison. Questions that need the application of the benchmarks skip such a server. A server at a URL is

@@ -5,14 +5,17 @@ import socket
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from math import inf
+from pathlib import Path
 
 from benchmarks.load.clients import Client, ClientGroup
-from benchmarks.servers.workloads import numbered
+from benchmarks.servers.workloads import DIGITS, MIB, file_content, numbered
 from reactor.event_handler import Interest
 
-PIECE = 1 << 16  # bytes sent at once; more would delay the honest clients in this thread
+PIECE = 1 << 16  # bytes sent at once
 SMALL_BUFFER = 4096  # bytes, of a client that does not read everything
 ALL = -1
+LARGE_FILE = f"large-%0{DIGITS}d"  # its name, with the number of the connection that uses it
 
 
 @dataclass(frozen=True)
@@ -21,55 +24,68 @@ class Plan:
 
     sends: bytes = b""
     drips: bytes = b""  # sent after that, repeatedly, one byte per interval
+    uploads: bool = False  # whether it sends a large body after that, and leaves unless it expects a response
     endless: bool = False  # whether it sends the same again and again
+    again_after: bytes = b""  # or only when it has received this, the end of the last response
     reads: int = ALL  # bytes per interval
     stalls: bool = False  # whether it stops reading when a response has begun
-    expects: str = ""  # status of the response, after which it reconnects; another one is wrong
+    removes: bool = False  # whether it then deletes its large file, and leaves after an interval
+    expects: str = ""  # beginning of the response's status, after which it reconnects; another one is wrong
 
 
-class Attackers:
-    """The attack clients of a run; ``interval`` is the time between two actions of one, in seconds."""
+@dataclass
+class AttackSettings:
+    """What all attackers of a run have in common."""
 
-    def __init__(self, group: ClientGroup, plans: Sequence[Plan], count: int, interval: float) -> None:
-        self.interval = interval
-        self.returning = True  # whether they reconnect
-        self.events = Counter[str]()  # responses by status, connects, closes, resets ...
-        self.clients = [
-            Attacker(group, self, itertools.islice(itertools.cycle(plans), number % len(plans), None))
-            for number in range(count)
-        ]
+    plans: Sequence[Plan]
+    interval: float = 0.0  # seconds between two actions of an attacker
+    returning: bool = True  # whether they reconnect
+    directory: Path = Path()  # shared by the server
+    large: int = 0  # bytes of a large file
 
 
 class Attacker(Client):
-    """Follows its plans in turn, one per connection."""
+    """Follows its plans in turn, one per connection; counts in ``events`` what happens to all attackers."""
 
-    def __init__(self, group: ClientGroup, attackers: Attackers, plans: Iterator[Plan]) -> None:
+    def __init__(
+        self, group: ClientGroup, settings: AttackSettings, events: Counter[str], number: int
+    ) -> None:
         super().__init__(group)
-        self._attackers, self._plans, self._plan = attackers, plans, Plan()
-        self._unsent = memoryview(b"")
+        self._settings, self._events, self._plan = settings, events, Plan()
+        first = number % len(settings.plans)
+        self._plans: Iterator[Plan] = itertools.islice(itertools.cycle(settings.plans), first, None)
+        self._unsent, self._end = memoryview(b""), b""
 
     def on_connected(self) -> None:
         """Start the next plan."""
-        self._attackers.events["connected"] += 1
-        self._drips = itertools.cycle(self._plan.drips)
-        self._unsent = memoryview(numbered(self._plan.sends, self._attackers.events["connected"]))
-        self.interest = Interest.BOTH if self._plan.reads == ALL else Interest.WRITE
+        plan = self._plan
+        self._events["connected"] += 1
+        self._number = self._events["connected"]
+        self._drips = itertools.cycle(plan.drips)
+        self._unsent = memoryview(numbered(plan.sends, self._number))
+        self._block = memoryview(file_content(MIB) if plan.uploads else plan.sends)  # sent after that
+        self._blocks = inf if plan.endless else self._settings.large // MIB if plan.uploads else 0
+        self.interest = Interest.BOTH if plan.reads == ALL else Interest.WRITE
 
     def on_sendable(self) -> None:
-        """Send a piece; after the last one, only read or wait."""
+        """Send a piece; after the last one, leave, or only read or wait."""
         sent = self.send(self._unsent[:PIECE])
         if not self.connected:
             return
         self._unsent = self._unsent[sent:]
-        if self._plan.endless:
-            self._unsent = self._unsent or memoryview(self._plan.sends)
-        elif not self._unsent:
+        if self._unsent:
+            return
+        if self._blocks:
+            self._blocks, self._unsent = self._blocks - 1, self._block
+        elif self._plan.uploads and not self._plan.expects:
+            self._leave("left")
+        else:
             self.interest = Interest.READ if self._plan.reads == ALL else Interest.NONE
             if self._plan.drips or self._plan.reads != ALL:
                 self._schedule()
 
     def on_deadline(self) -> None:
-        """Connect; later, send a byte, or read a little, and check for a reset."""
+        """Connect; later, leave, send a byte, or read a little, and check for a reset."""
         if not self.connected:
             self._plan = next(self._plans)
             self.receive_buffer = SMALL_BUFFER if self._plan.stalls or self._plan.reads != ALL else 0
@@ -78,6 +94,8 @@ class Attacker(Client):
         self._schedule()
         if self.handle.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
             self.on_disconnect("reset")
+        elif self._plan.removes:
+            self._leave("left")
         elif self._plan.drips:
             self.send(bytes([next(self._drips)]))
         elif self._plan.reads > 0:
@@ -86,25 +104,31 @@ class Attacker(Client):
     def on_data(self, data: bytes) -> None:
         """Count responses by status; reconnect, if that is the plan, or after a refusal."""
         status = data[9:12].decode() if data.startswith(b"HTTP/1.1 ") else ""
-        events, expected = self._attackers.events, self._plan.expects
-        events[status] += bool(status)
-        events["wrong responses"] += bool(expected) and status != expected
-        if expected or status == "503":
+        plan = self._plan
+        self._events[status] += bool(status)
+        self._events["wrong responses"] += not status.startswith(plan.expects)
+        if plan.expects or status == "503":
             self._leave()
-        elif self._plan.stalls and status == "200":
+        elif plan.stalls and status == "200":
             self.interest = Interest.NONE
             self._schedule()
+            if plan.removes:
+                (self._settings.directory / (LARGE_FILE % self._number)).unlink()
+        elif plan.again_after:
+            self._end = (self._end + data)[-len(plan.again_after) :]
+            if self._end == plan.again_after:
+                self._end, self._unsent, self.interest = b"", self._block, Interest.BOTH
 
     def on_disconnect(self, how: str) -> None:
         """Count the disconnect, and reconnect."""
-        self._attackers.events[how] += 1
-        self._attackers.events["no response"] += bool(self._plan.expects)
-        self._leave()
+        self._events["no response"] += bool(self._plan.expects)
+        self._leave(how)
 
     def _schedule(self) -> None:
-        self.deadline = self.group.reactor.now + self._attackers.interval
+        self.deadline = self.group.reactor.now + self._settings.interval
 
-    def _leave(self) -> None:
+    def _leave(self, how: str = "answered") -> None:
+        self._events[how] += 1
         self.disconnect()
-        if self._attackers.returning:
-            self.connect_later(self._attackers.interval)
+        if self._settings.returning:
+            self.connect_later(self._settings.interval)

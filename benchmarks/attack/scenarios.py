@@ -4,59 +4,11 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from benchmarks.attack.attackers import Plan
-
-# What attackers send.
-
-START = b"GET / HTTP/1.1\r\nHost: localhost\r\n"
-LARGE = b"GET /files/large HTTP/1.1\r\nHost: localhost\r\n\r\n"
-HEAD_BEGUN = b"GET /echo/slow HTTP/1.1\r\nHost: localhost\r\nX-Slow: "
-UPLOAD = b"POST /files/slow-{n} HTTP/1.1\r\nHost: localhost\r\n%b\r\n\r\n"
-BOMB = b"POST /files/bomb HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n"
-STORM = b"GET /echo/storm HTTP/1.1\r\nHost: localhost\r\n\r\n" * 1400  # about 64 KiB
-
-
-def many(line: bytes, count: int) -> bytes:
-    """Return ``count`` numbered lines."""
-    return b"".join(line % number for number in range(count))
-
-
-HEADER_BOMBS = (
-    Plan(START + many(b"X-%d: a\r\n", 2000) + b"\r\n", expects="431"),
-    Plan(START + b"X: " + b"a" * (1 << 20), expects="431"),
-    Plan(START + (b"X: " + b"a" * 8000 + b"\r\n") * 100, expects="431"),
-    Plan(b"GET /" + b"a" * (1 << 20), expects="414"),
-    Plan(
-        b"GET /echo/" + b"%61" * 2600 + b" HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n",
-        expects="200",
-    ),
-    Plan(b"\r\n" * 10_000 + START, expects="400"),
-)
-NEVER_CACHED = Plan(START + many(b"X-%d: {n}\r\n", 95) + b"\r\n", expects="200")
-CHUNK_BOMBS = (
-    Plan(BOMB + b"1;" + b"a" * (1 << 20), expects="400"),
-    Plan(BOMB + b"F" * 16 + b"\r\n" + b"x" * 1000, expects="413"),
-    Plan(BOMB + b"0" * (1 << 20), expects="400"),
-    Plan(BOMB + b"1\r\nx\r\n" * 40_000 + b"0\r\n\r\n", expects="201"),
-    Plan(BOMB + (b"1;" + b"a" * 1000 + b"\r\nx\r\n") * 250 + b"0\r\n\r\n", expects="400"),
-    Plan(BOMB + b"0\r\n" + many(b"X-%d: a\r\n", 2000) + b"\r\n", expects="431"),
-)
-PLANS: Mapping[str, Sequence[Plan]] = {
-    "slow-heads": [Plan(HEAD_BEGUN, drips=b"a")],
-    "slow-bodies": [
-        Plan(UPLOAD % b"Content-Length: 1000000", drips=b"x"),
-        Plan(UPLOAD % b"Transfer-Encoding: chunked", drips=b"1\r\nx\r\n"),
-    ],
-    "slow-readers": [Plan(LARGE, reads=0), Plan(LARGE, reads=256)],
-    "flood": [Plan()],
-    "flood-of-heads": [Plan(HEAD_BEGUN)],
-    "descriptors": [Plan(LARGE, stalls=True), Plan(UPLOAD % b"Content-Length: 9", stalls=True)],
-    "storm": [Plan(STORM, endless=True, reads=0)],
-    "header-bombs": [plan for bomb in HEADER_BOMBS for plan in (bomb, NEVER_CACHED)],
-    "chunk-bombs": CHUNK_BOMBS,
-    "idle": [Plan(), Plan(START + b"\r\n")],
-}
+from benchmarks.results.units import GIB
+from benchmarks.servers.workloads import MIB
 
 
 @dataclass(frozen=True)
@@ -69,10 +21,11 @@ class Scale:
     attack: float  # duration of the attack; other phases are shorter
     timeout: float  # for the server's timeouts, whose defaults would take minutes
     haste: float  # factor for the attackers' interval; 0.1 is ten times as fast
+    large: int  # bytes of a large file
 
 
-FULL = Scale(share=1, honest=50, interval=0.1, attack=6, timeout=5, haste=1)
-QUICK = Scale(share=0.05, honest=10, interval=0.05, attack=1.2, timeout=0.8, haste=0.2)
+FULL = Scale(share=1, honest=50, interval=0.1, attack=6, timeout=5, haste=1, large=GIB)
+QUICK = Scale(share=0.05, honest=10, interval=0.05, attack=1.2, timeout=0.8, haste=0.2, large=64 * MIB)
 
 
 @dataclass(frozen=True)
@@ -94,6 +47,13 @@ class Scenario:
     expected_log: str = ""  # required text in the server's log
     max_connections: float = 0  # the server's connection limit, as a share of the attackers; 0: its default
     forbidden_events: Sequence[str] = ()  # events that must not occur
+    rests: bool = True  # whether the attackers leave the server idle when they do not reconnect
+    returning: bool = True  # whether they reconnect
+    options: Sequence[str] = ()  # of the server
+    on_disk: bool = False  # whether the server needs a directory on a disk
+    large_files: bool = False  # whether it shares a large file for each attacker
+    text: int = 0  # bytes of text.txt, at full scale
+    entries: int = 0  # of the directory many, at full scale
 
     def count(self, scale: Scale) -> int:
         """Return the number of attackers."""
@@ -106,10 +66,35 @@ class Scenario:
         timeouts = (f"REACTOR_{name}_TIMEOUT={scale.timeout:g}" for name in self.timeouts)
         return [*(files if self.open_file_limit else []), "env", *limit, *timeouts]
 
+    def stored(self, scale: Scale) -> int:
+        """Return the bytes that are written to the disk, at most."""
+        return scale.large * self.count(scale) if self.on_disk else 0
+
     def limit(self, scale: Scale) -> int:
         """Return the server's connection limit."""
         return round(self.max_connections * self.count(scale))
 
 
+def data(part: str | list[Any]) -> bytes:
+    """Return the bytes of a part: a text, or parts with their number of repetitions, each of which is {i}.
+
+    >>> data(["{i}", ["a", 3], 2])
+    b'0aaa1aaa'
+    """
+    if isinstance(part, str):
+        return part.encode()
+    once, times = b"".join(map(data, part[:-1])), int(part[-1])
+    if b"{i}" in once:
+        return b"".join(once.replace(b"{i}", b"%d" % number) for number in range(times))
+    return once * times
+
+
+def _scenario(name: str, row: dict[str, Any]) -> Scenario:
+    for plan in row["plans"]:
+        plan["sends"] = data([*plan.get("sends", ()), 1])
+        plan |= {name: data(plan[name]) for name in ("drips", "again_after") if name in plan}
+    return Scenario(name, **{**row, "plans": [Plan(**plan) for plan in row["plans"]]})
+
+
 _ROWS = tomllib.loads(Path(__file__).with_suffix(".toml").read_text())
-SCENARIOS = tuple(Scenario(name, PLANS[name], **row) for name, row in _ROWS.items())
+SCENARIOS = tuple(_scenario(*item) for item in _ROWS.items())

@@ -241,8 +241,6 @@ class Requester(Client):
         if self.send(request) < len(request) and self.connected:
             self.on_disconnect("send buffer full")
 
-    # Client methods.
-
     def on_connected(self) -> None:
         """Notify the pace."""
         self.group.pace(self)

@@ -2,12 +2,7 @@
 
     once              send one request per connection
     closed_loop       send the next request as soon as the response is complete
-    OpenLoop.on_free  send requests at fixed times
-
-A closed loop measures capacity. It does not measure how long users wait: when the server stalls for a
-second, each connection records one long response time and sends nothing in between ("coordinated
-omission"). In an open loop request i is due at start + i / rate and is timed from then; requests that are
-due while all connections are busy are queued, and their time in the queue counts.
+    OpenLoop.on_free  send requests at fixed times: request i is due at start + i / rate, and timed from then
 
 An open loop must wake up on time. The timeout of epoll has a resolution of 1 ms, which would add up to 1 ms
 to the latency of a server that responds in 0.1 ms. So it waits by PreciseSelector.

@@ -5,8 +5,7 @@
     reads the server's CPU time            served, and measures
     reads CPU time and memory            sends the sample, and keeps all connections open until it is ended
 
-The work of the measuring process does not slow down the clients. Idle connections are held until the
-measuring process asks how many of them are still served.
+The work of the measuring process does not slow down the clients.
 """
 
 import gc
@@ -24,7 +23,7 @@ from typing import Any
 from benchmarks.load.clients import LoadError as LoadError
 from benchmarks.load.round import ANSWER_TIMEOUT, CONNECT_TIMEOUT, Job, Round
 from benchmarks.results.samples import Sample
-from benchmarks.servers.process import CLIENT_CORE, ROOT, RunningServer, pin_to_core, raise_open_file_limit
+from benchmarks.servers.process import CLIENT_CORE, ROOT, RunningServer, prepare_child, raise_open_file_limit
 
 MAX_HOLD_SECONDS = 120.0  # for which idle connections are kept open, at most
 
@@ -73,7 +72,7 @@ def connect_timeout(job: Job) -> float:
 @contextmanager
 def load_process(
     function: Callable[..., None], *arguments: object
-) -> Iterator[tuple["Connection[str, Any]", Callable[[float], Any]]]:
+) -> Iterator[tuple["Connection[Any, Any]", Callable[[float], Any]]]:
     """Call a function in a load process, with a pipe and arguments; the process is ended afterwards.
 
     Yields the other end of the pipe, and a function that receives a message.
@@ -86,7 +85,7 @@ def load_process(
         stdin=subprocess.DEVNULL,
         pass_fds=[its_end.fileno()],
         start_new_session=True,  # Ctrl-C interrupts the measuring process only
-        preexec_fn=lambda: pin_to_core(CLIENT_CORE),
+        preexec_fn=lambda: prepare_child(CLIENT_CORE),
     )
     its_end.close()
 

@@ -2,7 +2,7 @@
 
     Phase       Requests are sent on                                     Counted
     connect     each connection once, in waves                           served ones: "established"
-    warm up     all, as in the measurement; large transfers start        nothing
+    warm up     all, as in the measurement                               nothing
     measure     all                                                      everything
 
 The requests of an open loop that have no response after some seconds are errors, and so are those of a closed
@@ -10,8 +10,6 @@ loop that were sent before the measurement and have none at its end.
 
 The warm-up of a closed loop lasts until all connections have received a response, so that the measurement
 starts in a steady state. A response counts in the phase in which it is received, with its whole time.
-
-Idle connections are connected likewise; ``still_served`` sends another request on each that is still open.
 """
 
 import time
@@ -21,7 +19,6 @@ from math import inf
 
 from benchmarks.load.clients import ClientGroup, Requester, Tally, send_nothing
 from benchmarks.load.pacing import OpenLoop, PreciseSelector, closed_loop, once
-from benchmarks.load.transfers import Transfer
 from benchmarks.results.samples import Sample
 from benchmarks.servers.workloads import HOT
 from reactor.loop import Reactor
@@ -41,7 +38,6 @@ class Job:
     rate: float = 0.0  # requests per second; 0: closed loop
     target: str = "/echo/abc"
     expected: bytes = b"abc"  # response body
-    transfers: Sequence[tuple[str, str, int]] = ()  # concurrent ones: GET or POST, target, bytes of the file
     idle: bool = False  # whether connections are only held open: one request each, and no reconnecting
 
 
@@ -54,14 +50,13 @@ class Round:
         reactor = Reactor(PreciseSelector() if job.rate else None)
         self.group = ClientGroup(address, request, job.expected, reactor)
         self.requesters = [Requester(self.group) for _ in range(job.connections)]
-        self._transfers = [Transfer(self.group, *each) for each in job.transfers]
         self._established = 0
 
     def __enter__(self) -> "Round":
         return self
 
     def __exit__(self, *exception: object) -> None:
-        for client in (*self.requesters, *self._transfers):
+        for client in self.requesters:
             client.disconnect()
         self.group.reactor.close()
 
@@ -74,9 +69,7 @@ class Round:
         return self._established
 
     def warm_up(self) -> None:
-        """Send requests as in the measurement, and start large transfers."""
-        for transfer in self._transfers:
-            transfer.connect_later(0)
+        """Send requests as in the measurement."""
         seconds = min(WARM_UP, self.job.seconds / 2)
         if self.job.rate:
             self.run_open_loop(seconds)
@@ -91,14 +84,12 @@ class Round:
         """Measure; return a sample without what only the measuring process knows."""
         group = self.group
         group.tally = tally = Tally()
-        before = sum(each.transferred for each in self._transfers)
         began, used = group.clock(), time.process_time()
         if self.job.rate:
             self.run_open_loop(self.job.seconds)
         else:
             group.run_for(self.job.seconds)
         seconds, used = group.clock() - began, time.process_time() - used
-        tally.transferred += sum(each.transferred for each in self._transfers) - before
         group.pace = send_nothing
         self._time_out(before=began)
         return replace(self.sample(tally, seconds), client_cpu=used / seconds)
@@ -119,8 +110,6 @@ class Round:
     def still_served(self) -> int:
         """Return on how many of the connections another request is answered."""
         return self._ask_once([each for each in self.requesters if each.was_answered and each.connected])
-
-    # Helpers.
 
     def run_open_loop(self, seconds: float) -> None:
         """Run an open loop for some seconds; wait for outstanding responses."""

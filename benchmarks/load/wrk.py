@@ -1,18 +1,8 @@
 """Run wrk: one round of one workload against one server, as a sample.
 
-Two properties of wrk (4.1.0, see its source):
-
-    It corrects its histogram for coordinated omission: for each time of at least twice the mean it adds a
-    shorter time (by the mean), and so on. ``uncorrected`` reverts this exactly, so that samples contain
-    only measured times.
-    It remains a closed loop: while a server stalls, wrk does not send, so a stall of a second is one long
-    time among many. For latency under load see ``benchmarks.questions.latency``.
-
-wrk does not compare bodies, counts every status below 400 as a success, and does not report connections
-closed by the server; so ``benchmarks.servers.verify`` checks some responses before and after. Times run from
-the first byte sent to the last byte received, without connecting; pipelined requests have one time per
-batch. The time between a response and the next request on the same connection is not measured: with a
-server about as fast as wrk, rate x mean time (Little's law) is less than the number of connections.
+It corrects its histogram for coordinated omission: for each time of at least twice the mean it adds a shorter
+time (by the mean), and so on. ``uncorrected`` reverts this exactly, so that samples contain only measured
+times. For its other limits see ``benchmarks/README.md``.
 """
 
 import contextlib

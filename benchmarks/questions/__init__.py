@@ -1,8 +1,4 @@
-"""The questions (results/questions.toml), in the order in which they are measured.
-
-``comparisons`` answers throughput, files, compression and watching, which differ in their workloads; each
-other question has a module of its own.
-"""
+"""The questions (results/questions.toml), in the order in which they are measured."""
 
 import importlib
 from typing import Any

@@ -1,14 +1,4 @@
-"""Comparisons by wrk, workload by workload: throughput, files, compression, watching.
-
-    throughput   small responses
-    files        downloads and uploads; each server has its own directory on an in-memory file system, if
-                 there is one (/dev/shm), so that servers are compared and not disks. All servers store an
-                 upload in a temporary file and rename it
-    compression  a text as the path and the response, compressed by gzip, level 6
-    watching     a small response of reactor, with the access log and each of the observe options
-
-For the requests see workloads.toml. Some responses before and after each round are compared byte by byte.
-"""
+"""Comparisons by wrk, workload by workload: throughput, files, compression, watching."""
 
 from collections.abc import Iterator
 from functools import partial

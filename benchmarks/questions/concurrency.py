@@ -1,11 +1,4 @@
-"""Concurrency: a closed loop, in which each connection sends its next request as soon as it has a response.
-
-The client is wrk, if installed, up to 512 connections. With more, wrk would open all at once and measure
-that too, so our own load generator takes over: it connects a few at a time, waits until each is served, and
-compares every response. To show that the two clients agree, both measure a server that is much slower than
-they are ("agreement"), with 64 connections, in every round. (With a fast server they differ: wrk reads all
-available responses before it sends again, while the server waits.) Server and client have one core each.
-"""
+"""Concurrency: a closed loop on 1 to 10,000 connections; with both clients on 64, to show that they agree."""
 
 from collections.abc import Sequence
 from dataclasses import replace

@@ -1,19 +1,22 @@
 """Fairness: small requests while other clients download and upload large files.
 
-An open loop: requests for /echo/abc are sent at a low fixed rate, and each is timed from when it was due:
-alone, during downloads, during uploads, and during both. Each finished transfer is started again;
-transfers that are incomplete at the end of a round are aborted. All clients share one process and one
-core, and the server has another; the times include the clients' own work, so they are upper bounds.
-Files are on an in-memory file system, if there is one. The large file is sparse; uploads are smaller, so that
-they fit: stored files, files being received, and bodies in the server's memory.
+The other clients are attackers (``benchmarks.attack``), in processes of their own. The large file is sparse;
+uploads are smaller, so that they fit: stored files, files being received, and bodies in the server's memory.
 """
 
+import re
+from collections import Counter
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
+from benchmarks.attack.attackers import AttackSettings, Plan
+from benchmarks.attack.process import attack_process
 from benchmarks.load import process
+from benchmarks.load.process import LoadError
 from benchmarks.load.round import Job
+from benchmarks.results.assertions import SITUATIONS
 from benchmarks.results.samples import Run, Sample
 from benchmarks.runner.rounds import Config, Place, Question, Turn
 from benchmarks.servers.peers import FILES, UPLOADS
@@ -21,38 +24,46 @@ from benchmarks.servers.workloads import MIB
 
 LARGE, QUICK_LARGE = 1024 * MIB, 16 * MIB
 STORED = 64 * MIB  # size of an upload, at most
-DOWNLOADING, UPLOADING = 8, 4  # clients
 CALM = Job(connections=8, rate=500.0)
 NAME = "large"
 STORED_AS = "upload-"
+GET = b"GET /files/%b HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+POST = b"POST /files/%b%d HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n"
+GOOD = re.compile("connected|closed|answered|2..")  # events
 
 
-def jobs(seconds: float, large: int, stored: int) -> dict[str, Job]:
-    """Return one job per situation, by its name; file sizes are in bytes."""
-    alone = replace(CALM, seconds=seconds)
-    downloads = [("GET", f"/files/{NAME}", large)] * DOWNLOADING
-    uploads = [("POST", f"/files/{STORED_AS}{number}", stored) for number in range(UPLOADING)]
-    return {
-        "alone": alone,
-        "during downloads": replace(alone, transfers=downloads),
-        "during uploads": replace(alone, transfers=uploads),
-        "during both": replace(alone, transfers=downloads + uploads),
-    }
+def transfers(name: str, size: int) -> list[list[Plan]]:
+    """Return the plans of 8 clients that download, and of 4 that upload, as a situation requires."""
+    downloads = [Plan(GET % NAME.encode())] * 8
+    uploads = [Plan(POST % (STORED_AS.encode(), each, size), uploads=True, expects="2") for each in range(4)]
+    groups = {"downloads": [downloads], "uploads": [uploads], "both": [downloads, uploads]}
+    return groups.get(name.removeprefix("during "), [])
 
 
 def places(config: Config, run: Run) -> list[Place]:
     """Return a place per situation."""
-    large = QUICK_LARGE if config.quick else LARGE
-    several = jobs(config.seconds, large, min(STORED, large))
-    return [_place(name, job) for name, job in several.items() if config.wants_workload(name)]
+    size = min(STORED, QUICK_LARGE if config.quick else LARGE)
+    return [_place(name, size) for name in SITUATIONS if config.wants_workload(name)]
 
 
-def _place(name: str, job: Job) -> Place:
+def _place(name: str, size: int) -> Place:
     def measure(turn: Turn) -> Iterator[Sample]:
+        server, job = turn.server, replace(CALM, seconds=turn.config.seconds)
         try:
-            yield replace(process.measure(turn.server, job), workload=name)
+            with ExitStack() as stack:
+                groups = [
+                    stack.enter_context(attack_process(server, AttackSettings(plans, large=size), len(plans)))
+                    for plans in transfers(name, size)
+                ]
+                for command in groups:
+                    command("arrive", 0.0)
+                sample = process.measure(server, job)
+                events = sum((command("report").events for command in groups), Counter[str]())
+            if failed := [event for event in events if not GOOD.fullmatch(event)]:
+                raise LoadError(f"failed transfers: {', '.join(failed)}")
+            yield replace(sample, workload=name)
         finally:
-            for path in turn.server.directory.glob(f"{STORED_AS}*"):
+            for path in server.directory.glob(f"{STORED_AS}*"):
                 path.unlink()
 
     return Place(name, measure, UPLOADS if "uploads" in name or "both" in name else FILES)

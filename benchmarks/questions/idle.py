@@ -1,10 +1,7 @@
 """Idle connections: 100, 1,000 and 10,000 of them, and their cost for the requests on 64 active ones.
 
-Each idle connection has been served once and is kept open by our own load generator, while wrk (or our
-own client, if wrk is not installed) sends requests on 64 others. At the end of a round each idle connection
-sends another request; those without a response are lost and count as errors. Each round restarts each
-server and measures all sizes in ascending order, so that its memory reflects the present connections and
-the sizes are measured right after each other. The server has one core, the clients another.
+Each round restarts each server and measures all sizes in ascending order, so that its memory reflects the
+present connections and the sizes are measured right after each other.
 """
 
 from collections.abc import Iterator, Sequence

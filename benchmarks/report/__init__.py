@@ -2,11 +2,6 @@
 
 Line charts are inline SVG, other charts are tables. The page has no scripts and loads nothing; its
 Content-Security-Policy forbids both.
-
-    markup.py    escaped HTML and SVG elements   charts.py     rows of marks, and lines
-    style.css    style sheet                     sections.py   one section per question
-
-This module assembles the page: what was measured, headline figures, a section per question, targets, method.
 """
 
 from collections.abc import Iterator, Mapping, Sequence

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from benchmarks.attack.scenarios import SCENARIOS
-from benchmarks.results.statistics import PERCENTILES, REACTORS, SPECIAL, Figure, peer_slugs
+from benchmarks.results.statistics import MEMORY, PERCENTILES, REACTORS, SPECIAL, Figure, peer_slugs
 from benchmarks.results.units import slug
 from benchmarks.servers.peers import PEERS
 from benchmarks.servers.workloads import WORKLOADS
@@ -72,5 +72,5 @@ def is_figure(name: str) -> bool:
     (True, True, False)
     """
     peers = "|".join(each for peer, each in peer_slugs(PEERS).items() if peer not in REACTORS)
-    kinds = "|".join(("rate", *PERCENTILES, rf"(p99\.|cpu\.)?({peers})"))
+    kinds = "|".join(("rate", *PERCENTILES, *map(slug, MEMORY), rf"(p99\.|cpu\.)?({peers})"))
     return name in SPECIAL or bool(re.fullmatch(rf"({'|'.join(PLACES)})\.({kinds})", name))

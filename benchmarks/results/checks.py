@@ -1,11 +1,8 @@
 """Self-checks of a run: is the measurement itself plausible? Each gives PASS, WARN or "not applied".
 
-Little's law (connections = responses per second x mean response time) only holds for a closed loop, in which
-each connection always has a request outstanding. It is not applied to open loops, to "new connection" (no
-time includes connecting), or to fewer than 20 requests per connection (the last, incomplete request would
-distort the result). For pipelined requests wrk records one time per batch. wrk's times exclude the time to
-send the next request, so with a server as fast as wrk itself the result is less than the number of
-connections.
+They are explained in ``benchmarks/README.md``. Little's law only holds for a closed loop, in which each
+connection always has a request outstanding. It is not applied to fewer than 20 requests per connection: the
+last, incomplete request would distort the result. For pipelined requests wrk records one time per batch.
 """
 
 import math

@@ -8,14 +8,14 @@ from benchmarks.results.checks import WARN, check, summary
 from benchmarks.results.environment import commit, date, machine
 from benchmarks.results.samples import Run
 from benchmarks.results.statistics import figures
-from benchmarks.results.tables import escaped, targets_table
+from benchmarks.results.tables import escaped, tables, targets_table
 from benchmarks.results.targets import evaluate, score
 
 WIDTH = 110
 
 
 def markdown(run: Run) -> str:
-    """Return the environment, the table of targets, and the self-checks with their warnings."""
+    """Return the environment, the tables of targets and attacks, and the self-checks with their warnings."""
     known, checks, verdicts = run.environment, check(run), evaluate(figures(run))
     measured = (
         f"Measured on {date(known)} by `{known.get('command', '')}` with commit {commit(known)} "
@@ -25,7 +25,8 @@ def markdown(run: Run) -> str:
     warnings = [f"- {each.name}: {escaped(each.words)}." for each in checks if each.result == WARN]
     above = textwrap.fill(measured, WIDTH, break_long_words=False, break_on_hyphens=False)
     passed = f"Self-checks: {summary(checks)}."
-    return "\n\n".join([above, targets_table(verdicts).markdown(), passed, *warnings])
+    attacks = [each.markdown() for each in tables(run, "attack")[:1]]
+    return "\n\n".join([above, targets_table(verdicts).markdown(), *attacks, passed, *warnings])
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

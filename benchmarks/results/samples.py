@@ -1,12 +1,7 @@
 """Samples (the result of one round) and runs (all samples), and the results file.
 
-All ratios, targets, tables, charts and comparisons are computed from samples:
-
-    Sample  one round of one workload against one server (a peer), at one point on the question's axis
-    Run     all samples, and the environment in which they were measured
-
-Rounds of different peers with the same number were measured right after each other, so their ratio is
-largely free of noise from the machine.
+All ratios, targets, tables, charts and comparisons are computed from samples. Rounds of different peers with
+the same number were measured right after each other, so noise from the machine hardly affects their ratio.
 """
 
 import argparse

@@ -8,8 +8,9 @@
     hot.floor, file-4-KiB.nginx    requests/s of reactor / of a peer, on a workload
     hot.p99.nginx, hot.cpu.floor   the same of p99, and of requests per CPU second: meaningful also where the
                                    client's core is the limit
-    hot.rate, hot.p99              reactor alone, in requests/s and seconds; p50 and p999 likewise
+    hot.rate, hot.p99              reactor alone, in requests/s and seconds; p50, p999 and longest likewise
     concurrency-512.floor          with 512 connections; latency-90.p99 at 90 % of the capacity; idle-1000.p99
+    attack-storm.RSS-during        resident bytes, the most during an attack; RSS-before, RSS-after likewise
     log.rate, attack.p99           and the other figures in SPECIAL
 
 Ratios are only formed within a round, whose peers were measured right after each other. A difference within
@@ -35,7 +36,8 @@ AGREEMENT = "agreement"  # the workload measured by wrk and by our own client
 NOT_COMPARED = (AGREEMENT, "capacity")  # workloads with two samples per round, which compare no servers
 # Questions whose figures are named after the workload alone; others start with the question.
 COMPARISONS = ("throughput", "files", "compression", "watching")
-PERCENTILES = {"p50": 0.5, "p99": 0.99, "p999": 0.999}
+PERCENTILES = {"p50": 0.5, "p99": 0.99, "p999": 0.999, "longest": 1.0}
+MEMORY = ("RSS before", "RSS during", "RSS after")  # of an attack
 
 Value = Callable[[Sample], float]
 Attributes = Mapping[str, object]  # of samples
@@ -202,7 +204,7 @@ def _worst(value: Value, unit: str = RATIO) -> Special:
     """Return a function that returns the greatest value of all attacks."""
 
     def greatest(run: Run) -> Figure | None:
-        known = filter(math.isfinite, map(value, run.select(question="attack")))
+        known = filter(math.isfinite, map(value, run.select(question="attack", peer=OURS)))
         return Figure.of([max(known, default=math.nan)], unit)
 
     return greatest
@@ -247,6 +249,8 @@ def figures(run: Run) -> dict[str, Figure]:
             for name, share in PERCENTILES.items():
                 times = (each.latency.percentile(share) for each in row.samples)
                 named[f"{cell}.{name}"] = Figure.of(times, SECONDS)
+            for name in MEMORY:
+                named[f"{cell}.{slug(name)}"] = Figure.of(map(observed(name), row.samples), BYTES)
         elif row.peer not in REACTORS:
             named[f"{cell}.{peer}"] = row.against
             named[f"{cell}.cpu.{peer}"] = row.against_cpu

@@ -15,7 +15,7 @@ from typing import NamedTuple
 from benchmarks.results import units
 from benchmarks.results.checks import check
 from benchmarks.results.samples import Run, errors_text
-from benchmarks.results.statistics import COMPARISONS, Row, figures, grouped, observed, rows
+from benchmarks.results.statistics import COMPARISONS, MEMORY, Row, figures, grouped, observed, rows
 from benchmarks.results.targets import Verdict, evaluate, score
 from benchmarks.results.units import NOTHING, UNKNOWN, byte_size, count, seconds, share
 
@@ -72,7 +72,7 @@ def _observed(name: str, words: Callable[[float], str]) -> Cells:
 
 
 OBSERVED = {"p99 before": seconds, "CPU idle": share, "CPU after": share, "memory kept": byte_size}
-OBSERVED |= {"descriptors": count, "descriptors kept": count}
+OBSERVED |= {"descriptors": count, "descriptors kept": count, **dict.fromkeys(MEMORY, byte_size)}
 COLUMNS: dict[str, Cells] = {
     "of capacity": (RIGHT, lambda row: share(row.cell.x or 0)),
     "connections": (RIGHT, lambda row: count(row.cell.x or 0)),
@@ -89,6 +89,7 @@ COLUMNS: dict[str, Cells] = {
     "p99": _latency(0.99),
     "p99.9": _latency(0.999),
     "longest": _latency(1),
+    "worst stall": _latency(1),
     "CPU": (RIGHT, lambda row: share(row.median(lambda each: each.server_cpu))),
     "client CPU": (RIGHT, lambda row: share(row.median(lambda each: each.client_cpu))),
     "memory": (RIGHT, lambda row: str(row.memory or UNKNOWN)),

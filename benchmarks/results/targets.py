@@ -82,7 +82,7 @@ def score(verdicts: Sequence[Verdict]) -> str:
     """Return the number of targets met as text.
 
     >>> score(evaluate({"hot.floor": Figure(0.7, 0.6, 0.8, 7), "hot.bjoern": Figure(0.9, 0.8, 1, 7)}))
-    '1 of 2 targets met, 35 not measured'
+    '1 of 2 targets met, 38 not measured'
     """
     met = sum(verdict.result == PASS for verdict in verdicts)
     unknown = len(TARGETS) - len(verdicts)

@@ -1,9 +1,7 @@
 """Measuring and showing: options, questions, results, exit codes.
 
-1. Parse the options; invalid ones, and servers of the user that do not respond, are errors before anything
-   is measured.
-2. For each question: add its samples to the run, save the run, print the tables.
-3. Print targets, self-checks and skipped measurements; write the report; check the assertions.
+Invalid options, and servers of the user that do not respond, are errors before anything is measured. The run
+is saved after each question.
 
 Exit codes: 0 success; 1 an assertion does not hold, a target is missed under attack, a question failed, or
 nothing was measured; 2 usage error; 130 interrupted (Ctrl-C), with all samples up to then saved.
@@ -26,7 +24,7 @@ from benchmarks.results.targets import ATTACKED, MISSED, evaluate
 from benchmarks.results.units import slug
 from benchmarks.runner.progress import Progress
 from benchmarks.runner.rounds import Config
-from benchmarks.servers.own import at_url, by_command, checked
+from benchmarks.servers.own import at_url, by_command, checked, in_checkout
 from benchmarks.servers.peers import PEERS
 from benchmarks.servers.process import StartError
 from benchmarks.servers.workloads import WORKLOADS
@@ -138,6 +136,8 @@ def make_parser(description: str) -> argparse.ArgumentParser:
         "measure also the server that this shell command starts on port {port}, by requests for /; repeatable"
     )
     add("--command", type=by_command, action="append", dest="own", metavar="CMD", help=words)
+    words = "measure also Reactor from the checkout in this directory, such as an older commit; repeatable"
+    add("--checkout", type=in_checkout, action="append", dest="own", metavar="DIR", help=words)
 
     add = parser.add_argument_group("measurement").add_argument
     add("--rounds", type=_positive(int), metavar="N", help=f"number of rounds (default: {Config.rounds})")

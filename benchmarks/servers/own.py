@@ -1,6 +1,6 @@
-"""Servers of the user: one that runs at a URL, or that a command starts.
+"""Servers of the user: one that runs at a URL, one that a command starts, or Reactor from another checkout.
 
-They serve small responses only, each like the first one: status 2xx, and the same body.
+The first two serve small responses only, each like the first one: status 2xx, and the same body.
 """
 
 import re
@@ -12,7 +12,7 @@ from ipaddress import ip_address
 from pathlib import Path
 from urllib.parse import quote, urlsplit
 
-from benchmarks.servers.peers import CLOSING, ECHO, PEERS, PIPELINED, Adapter
+from benchmarks.servers.peers import CLOSING, ECHO, EVERYTHING, PEERS, PIPELINED, Adapter
 from benchmarks.servers.process import StartError, run_server
 from benchmarks.servers.verify import VerificationError, first_body, verify
 from benchmarks.servers.workloads import HOT
@@ -55,6 +55,15 @@ def by_command(command: str) -> Adapter:
     return Adapter(name, argv, serves=SERVES, why_not=WHY_NOT, target="/", cwd=Path.cwd())
 
 
+def in_checkout(directory: str) -> Adapter:
+    """Return Reactor from another working tree, named after it; raise ArgumentTypeError without one."""
+    path = Path(directory).resolve()
+    if not (path / "reactor" / "__main__.py").is_file():
+        hint = "example: ../before, made by git worktree add ../before COMMIT"
+        raise ArgumentTypeError(f"not a checkout of Reactor: {directory!r} ({hint})")
+    return replace(PEERS["reactor"], name=path.name, serves=EVERYTHING, cwd=path)
+
+
 def checked(servers: Iterable[Adapter]) -> list[Adapter]:
     """Return the servers with different names, and with their first response; raise StartError."""
     found: list[Adapter] = []
@@ -67,7 +76,8 @@ def checked(servers: Iterable[Adapter]) -> list[Adapter]:
 def _checked(own: Adapter) -> Adapter:
     try:
         with run_server(own) as server:
-            server.adapter = replace(own, content=first_body(server))
+            if own.target:
+                server.adapter = replace(own, content=first_body(server))
             verify(server, HOT)
             return server.adapter
     except VerificationError as error:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import reactor
+from benchmarks.results.environment import first_output_line
 
 APPS = Path(__file__).with_name("apps")
 
@@ -38,7 +39,7 @@ class Adapter:
     why_not: str = "unsupported"
     content: bytes | None = None  # the body of every response; None: as the request says
     # Of a server of the user (own.py):
-    target: str = ""  # of every request; empty: as the workload says
+    target: str = ""  # of every request; empty: as the workload says (Reactor from another checkout)
     address: tuple[str, int] | None = None  # of a server that is running already
     cwd: Path | None = None  # where it is started; None: in the root of this working tree
 
@@ -46,6 +47,10 @@ class Adapter:
         """Return the versions of the server and of its packages."""
         if self.target:
             return "unknown"
+        if self.cwd:
+            return (
+                f"commit {first_output_line('git', '-C', str(self.cwd), 'rev-parse', '--short=10', 'HEAD')}"
+            )
         if self.program:
             output = subprocess.run([self.program, "-v"], capture_output=True, text=True, check=True).stderr
             return output.strip().rpartition(": ")[2]

@@ -103,6 +103,11 @@ class RunningServer:
                 found |= dict.fromkeys([root, *root.children(recursive=True)])
         return list(found)
 
+    @property
+    def pid(self) -> int:
+        """The process id of its main process."""
+        return self._roots[0].pid
+
     def cpu(self) -> float:
         """Return the CPU time of all its processes, user and system, in seconds; NaN if unknown."""
         return self._sum(lambda process: sum(process.cpu_times()[:4]))  # with children that have ended

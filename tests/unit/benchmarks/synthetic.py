@@ -61,10 +61,14 @@ OBSERVED = {
     "CPU idle": 0.01,
     "CPU after": 0.0,
     "memory kept": 3 << 20,
+    "RSS before": 26 << 20,
+    "RSS during": 31 << 20,
+    "RSS after": 29 << 20,
     "descriptors": 1000.0,
     "descriptors kept": 0.0,
 }
-SCENARIOS = {"slow-heads": 0.003, "slow-bodies": 0.006, "storm": 0.05, "header-bombs": 0.12}
+SCENARIOS = {"slow-heads": 0.003, "pipelines": 0.006, "compressions": 0.006, "listings": 0.006}
+SCENARIOS |= {"storm": 0.05, "header-bombs": 0.12}
 
 
 class Maker:

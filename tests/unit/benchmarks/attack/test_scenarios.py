@@ -18,7 +18,7 @@ import pytest
 pytest.importorskip("psutil", reason="needs psutil (extra: test)")
 
 from benchmarks.attack import run
-from benchmarks.attack.attackers import Attackers, Plan
+from benchmarks.attack.attackers import Attacker, AttackSettings, Plan
 from benchmarks.attack.run import AttackRun, faults
 from benchmarks.attack.scenarios import SCENARIOS, Scale, Scenario
 from benchmarks.load.clients import ClientGroup
@@ -29,16 +29,19 @@ from benchmarks.results.statistics import figures
 from benchmarks.results.targets import MISSED, PASS, evaluate
 from benchmarks.runner.command import print_results
 from benchmarks.runner.rounds import Config
+from benchmarks.servers.own import by_command, in_checkout
+from benchmarks.servers.peers import PEERS
+from benchmarks.servers.process import ROOT
 from reactor.loop import Reactor
 
-TINY = Scale(share=0.02, honest=4, interval=0.005, attack=0, timeout=0.2, haste=0.05)
+TINY = Scale(share=0.02, honest=4, interval=0.005, attack=0, timeout=0.2, haste=0.05, large=1 << 20)
 
 
 def run_attack(scenario: Scenario, scale: Scale) -> Sample:
     """Run a scenario in this process."""
     sent: list[tuple[Peer, Sample]] = []
     pipe = cast("Connection[tuple[Peer, Sample], None]", SimpleNamespace(send=sent.append))
-    run.run_attack(pipe, scenario, scale)
+    run.run_attack(pipe, PEERS["reactor"], scenario, scale)
     return sent[0][1]
 
 
@@ -114,14 +117,14 @@ def test_faults_are_counted_by_kind(change: dict[str, Any], fault: dict[str, int
 def test_an_attacker_reconnects_after_a_refusal() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         group = ClientGroup(listener.getsockname(), b"", b"", Reactor())
-        attackers = Attackers(group, [Plan()], 1, 0.0)
-        (attacker,) = attackers.clients
+        events = Counter[str]()
+        attacker = Attacker(group, AttackSettings([Plan()]), events, 0)
         attacker.connect_later(0)
-        assert group.run(lambda: attackers.events["connected"] == 1, 20)
+        assert group.run(lambda: events["connected"] == 1, 20)
         connection, _ = listener.accept()
         with connection:
             connection.send(b"HTTP/1.1 503 Service Unavailable\r\n\r\n")
-            assert group.run(lambda: attackers.events["connected"] == 2, 20)
+            assert group.run(lambda: events["connected"] == 2, 20)
         attacker.disconnect()
         group.reactor.close()
 
@@ -167,12 +170,22 @@ def test_one_bad_attack_misses_its_target_and_fails_the_run(figure: str) -> None
 # The question.
 
 
-def test_chosen_scenarios_are_run_if_there_are_enough_descriptors(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_chosen_scenarios_are_run_for_each_checkout_if_there_are_enough_descriptors(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(attack, "raise_open_file_limit", lambda: 100)
     monkeypatch.setattr(attack, "QUICK", TINY)
     saved = Run()
-    attack.measure(Config(quick=True, workloads=("storm", "idle")), saved, lambda _: None)
-    assert [each.workload for each in saved.samples] == ["storm"]
-    assert saved.samples[0].failures == {}
+    own = (replace(in_checkout(str(ROOT)), name="before"), by_command("serve {port}"))
+    attack.measure(Config(quick=True, workloads=("storm", "idle"), own=own), saved, lambda _: None)
+    assert [(each.workload, each.peer) for each in saved.samples] == [
+        ("storm", "before"),
+        ("storm", "reactor"),
+    ]
+    assert [each.failures for each in saved.samples] == [{}, {}]
+    assert saved.peers["before, storm"].version.startswith("commit ")
     assert "env REACTOR_STALL_TIMEOUT=0.2 " in saved.peers["reactor, storm"].command
-    assert saved.skipped == {"attack: idle": "open-file limit too low: 100 (ulimit -n)"}
+    assert saved.skipped == {
+        "attack: idle": "open-file limit too low: 100 (ulimit -n)",
+        "serve: attack": own[1].why_not,
+    }

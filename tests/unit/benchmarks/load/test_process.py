@@ -65,12 +65,6 @@ def test_a_terminated_load_process_cleans_up() -> None:
         socket.create_connection(("127.0.0.1", port))
 
 
-def test_a_failed_download_is_a_load_error(server: RunningServer) -> None:
-    job = Job(1, 0.1, transfers=[("GET", "/files/none", 1)])
-    with pytest.raises(LoadError, match="download: status 404"):
-        process.measure(server, job)
-
-
 def test_an_exception_in_the_load_process_is_a_load_error(server: RunningServer) -> None:
     with pytest.raises(LoadError, match="failed: TypeError"):
         process.measure(server, Job(8, "long"))  # type: ignore[arg-type]

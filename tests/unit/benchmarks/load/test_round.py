@@ -10,7 +10,6 @@ from dataclasses import replace
 
 import pytest
 
-from benchmarks.load.clients import LoadError
 from benchmarks.load.pacing import PreciseSelector
 from benchmarks.load.round import Job, Round
 from benchmarks.results.samples import Sample
@@ -23,10 +22,7 @@ IDLE = Job(connections=5, idle=True)
 
 @pytest.fixture(scope="module")
 def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, int]]:
-    directory = tmp_path_factory.mktemp("shared")
-    with (directory / "large").open("wb") as file:
-        file.truncate(1 << 20)
-    with ServerProcess("--no-access-log", "--directory", str(directory)) as process:
+    with ServerProcess("--no-access-log", "--directory", str(tmp_path_factory.mktemp("shared"))) as process:
         yield "127.0.0.1", process.port
 
 
@@ -125,36 +121,6 @@ def test_closed_idle_connections_are_not_kept() -> None:
         assert running.still_served() == 0
 
 
-# Large transfers.
-
-DOWNLOAD = ("GET", "/files/large", 1 << 20)
-UPLOAD = ("POST", "/files/upload-0", 1 << 20)
-
-
-@pytest.mark.parametrize("transfers", [[DOWNLOAD, DOWNLOAD], [UPLOAD], [DOWNLOAD, UPLOAD]])
-def test_large_files_are_transferred_during_the_measurement(
-    address: tuple[str, int], transfers: list[tuple[str, str, int]]
-) -> None:
-    sample = run(address, replace(BRIEF, rate=100, transfers=transfers))
-    assert sample.errors == 0
-    assert sample.transferred > 1 << 18  # small responses have a few hundred bytes
-
-
-@pytest.mark.parametrize(
-    ("transfer", "failure"),
-    [
-        (("GET", "/files/none", 1), "download: status 404"),
-        (("GET", "/files/large", 1), "download: connection closed, -1,048,575 bytes left"),
-        (("POST", "/nowhere/", 1 << 20), "upload: status 404"),
-    ],
-)
-def test_a_failed_transfer_ends_the_round_with_the_reason(
-    address: tuple[str, int], transfer: tuple[str, str, int], failure: str
-) -> None:
-    with pytest.raises(LoadError, match=failure):
-        run(address, replace(BRIEF, transfers=[transfer]))
-
-
 # The selector of open loops.
 
 
@@ -182,4 +148,4 @@ def test_each_part_is_named_in_the_reading_order() -> None:
     folder = ROOT / "benchmarks" / "load"
     parts = {path.name for path in folder.glob("*.py") if not path.name.startswith("__")}
     assert parts
-    assert {name for name in parts if name not in (folder / "__init__.py").read_text()} == set()
+    assert {name for name in parts if name not in (folder.parent / "README.md").read_text()} == set()

@@ -10,7 +10,7 @@ pytest.importorskip("psutil", reason="needs psutil (extra: test)")
 from benchmarks.load import process
 from benchmarks.load.round import Job
 from benchmarks.questions import fairness
-from benchmarks.questions.fairness import jobs
+from benchmarks.questions.fairness import transfers
 from benchmarks.results.samples import Run, Sample
 from benchmarks.runner.rounds import Config
 from benchmarks.servers.peers import PEERS, UPLOADS
@@ -25,13 +25,12 @@ def quiet(_: str) -> None:
 
 
 def test_each_situation_is_what_its_name_says() -> None:
-    methods = {name: [each[0] for each in job.transfers] for name, job in jobs(2, 1 << 30, 1 << 28).items()}
+    methods = {
+        name: [plan.sends.split()[0].decode() for plans in transfers(name, 9) for plan in plans]
+        for name in SITUATIONS
+    }
     carried = {name: (some.count("GET"), some.count("POST")) for name, some in methods.items()}
     assert carried == dict(zip(SITUATIONS, [(0, 0), (8, 0), (0, 4), (8, 4)], strict=True))
-
-
-def test_all_situations_have_the_same_small_requests() -> None:
-    assert {(job.connections, job.rate, job.seconds) for job in jobs(2, 9, 9).values()} == {(8, 500.0, 2)}
 
 
 def test_the_large_file_takes_no_space(tmp_path: Path) -> None:
@@ -48,6 +47,13 @@ def test_small_requests_are_measured_in_all_situations() -> None:
     ]
     assert all((each.requests, each.errors, each.intended) == (150, 0, 500) for each in run.samples)
     assert run.skipped == {}
+
+
+def test_failed_transfers_are_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fairness, "GET", fairness.GET.replace(b"/files/", b"/nowhere/"))
+    run = Run()
+    fairness.measure(replace(QUICK, workloads=("during downloads",)), run, quiet)
+    assert run.skipped == {"reactor: during downloads": "failed transfers: 404"}
 
 
 def test_uploads_are_removed_after_each_round(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -183,6 +183,15 @@ def test_the_worst_of_all_attacks_counts() -> None:
     assert "attack.CPU-after" not in known
 
 
+def test_attacks_on_other_checkouts_are_figures_only_in_relation_to_this_one() -> None:
+    ours = sample(question="attack", workload="storm", latency=Histogram([0.1]), observed={"RSS during": 9})
+    known = figure_of(ours, replace(ours, peer="before", latency=Histogram([0.2]), errors=2))
+    assert known["attack-storm.longest"].median == pytest.approx(0.1, rel=0.01)
+    assert known["attack-storm.RSS-during"] == Figure(9, 9, 9, 1, units.BYTES)
+    assert known["attack-storm.p99.before"].median == pytest.approx(0.5, rel=0.02)
+    assert known["attack.errors"].median == 0
+
+
 def test_the_load_generators_are_compared_with_each_other_only() -> None:
     by_wrk = sample("nginx", workload="agreement", client="wrk", rate=100)
     samples = [by_wrk, replace(by_wrk, client="reactor", requests=95)]

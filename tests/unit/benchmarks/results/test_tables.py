@@ -123,7 +123,9 @@ def test_the_readme_says_what_was_measured_where_and_when(run: Run) -> None:
     assert "commit abc1234" in words
     assert "`python -m benchmarks`" in words
     assert "| hot | at least 0.70 " in text
-    assert len([line for line in text.splitlines() if line.startswith("| ")]) == len(TARGETS) + 2
+    lines = [line for line in text.splitlines() if line.startswith("| ")]
+    assert len(lines) == len(TARGETS) + 2 + len(run.select(question="attack")) + 2
+    assert "| storm | reactor | 2.00 ms | " in text
     assert text.endswith("\n\nSelf-checks: 8 passed.")
 
 

@@ -118,6 +118,7 @@ def test_a_failed_assertion_fails_the_run(
         ),
         (["speed"], "unknown name: 'speed' (choose from throughput,"),
         (["--url", "http://192.0.2.1/"], "invalid URL: 'http://192.0.2.1/': not a loopback address"),
+        (["--checkout", "/tmp"], "not a checkout of Reactor: '/tmp' (example: ../before, made by"),
         (
             ["--command", "serve 8000"],
             "missing {port}: 'serve 8000' (example: uvicorn app:app --port {port})",

@@ -20,7 +20,7 @@ from benchmarks.load import wrk
 from benchmarks.results.samples import Run
 from benchmarks.runner.rounds import Config, Turn
 from benchmarks.servers import process
-from benchmarks.servers.own import at_url, by_command, checked
+from benchmarks.servers.own import at_url, by_command, checked, in_checkout
 from benchmarks.servers.peers import PEERS
 from benchmarks.servers.process import StartError, run_server
 from benchmarks.servers.verify import verify
@@ -213,6 +213,39 @@ def test_a_command_is_run_in_the_present_directory(tmp_path: Path, monkeypatch: 
     monkeypatch.chdir(tmp_path)
     (own,) = checked([by_command(f"{sys.executable} -m http.server {{port}}")])
     assert own.content == b"own page"
+
+
+CHECKOUT = """
+from benchmarks.servers.apps import http_server
+import sys
+assert sys.argv[1::2] == ["--port", "--directory", "--no-access-log"]
+http_server.ThreadingHTTPServer(("127.0.0.1", int(sys.argv[2])), http_server.Handler).serve_forever()
+"""
+
+
+def test_a_checkout_is_run_from_its_own_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "nginx" / "reactor").mkdir(parents=True)
+    (tmp_path / "nginx" / "reactor" / "__init__.py").touch()
+    main = tmp_path / "nginx" / "reactor" / "__main__.py"
+    monkeypatch.setenv("PYTHONPATH", str(process.ROOT))
+    monkeypatch.chdir(tmp_path)
+    main.write_text(CHECKOUT)
+    (own,) = checked([in_checkout("nginx")])
+    assert (own.name, own.cwd, own.content, own.target) == ("nginx 1", tmp_path / "nginx", None, "")
+    main.write_text("raise SystemExit('broken')")
+    with pytest.raises(StartError, match="exit code 1: broken"):
+        checked([in_checkout("nginx")])
+
+
+def test_a_checkout_has_its_commit_as_its_version() -> None:
+    assert in_checkout(str(process.ROOT)).version().startswith("commit ")
+
+
+def test_a_directory_without_reactor_is_no_checkout(tmp_path: Path) -> None:
+    with pytest.raises(
+        argparse.ArgumentTypeError, match=r"not a checkout of Reactor: '.*' .*git worktree add"
+    ):
+        in_checkout(str(tmp_path))
 
 
 def test_small_workloads_are_for_the_path_of_the_user() -> None:
