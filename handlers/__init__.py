@@ -35,6 +35,7 @@ def build(
         registry = None if resumable is None else UploadRegistry(resumable)
         if registry is not None:
             store.on_close(registry.close)
+            store.root.before_replacement(registry.drop_idle)
         files = Files(store, registry, allowed_origin, read_only)
         files.install(routes, allow_delete)
         root.install(routes, files.front_page)

@@ -40,7 +40,7 @@ class Settings:
         0,
         "connections",
         "limits",
-        "maximum concurrent connections; 0: as many as the open-file limit allows",
+        "maximum concurrent connections; 0: as many as the open-file limit allows (two files for each)",
         0,
     )
     max_body: int = _limit(

@@ -33,6 +33,14 @@ class CheckedUpload:
         for each in self._hashes.values():  # only after a successful write
             each.update(data)
 
+    def suspend(self) -> None:
+        """Close the file until ``reopen``, if possible; idempotent."""
+        self._upload.suspend()
+
+    def reopen(self) -> None:
+        """Open the file again; raise HTTPError."""
+        self._upload.reopen()
+
     def sync(self) -> None:
         """Write the content to the disk; raise OSError."""
         self._upload.sync()

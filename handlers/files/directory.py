@@ -13,6 +13,8 @@ from collections.abc import Callable, Generator
 from itertools import islice
 from typing import NamedTuple
 
+from reactor.http11.message import do_nothing
+
 BATCH = 128  # names per step; each costs a system call
 # The first second of year 1000 and the last of 9999; file systems can store times outside this range.
 EARLIEST, LATEST = -30_610_224_000, 253_402_300_799
@@ -34,13 +36,17 @@ class Entry(NamedTuple):
 
 
 class Entries:
-    """An iterator over the entries of an open directory, in batches, which may be empty."""
+    """An iterator over the entries of an open directory, in batches, which may be empty.
+
+    It has two descriptors of the directory until the last batch was read.
+    """
 
     def __init__(self, descriptor: int, is_visible: Callable[[str], bool], batch: int = BATCH) -> None:
         self._descriptor = descriptor
         self._is_visible = is_visible
         self._batch = batch
         self._closed = False
+        self._on_close: Callable[[], None] = do_nothing
         try:
             self._scan = os.scandir(descriptor)
         except OSError:
@@ -63,6 +69,11 @@ class Entries:
             self._closed = True
             self._scan.close()
             os.close(self._descriptor)
+            self._on_close()
+
+    def on_close(self, function: Callable[[], None]) -> None:
+        """Register a function that is called when the directory is closed."""
+        self._on_close = function
 
     def _look_at(self, item: os.DirEntry[str]) -> Entry | None:
         """Return the entry, or None if it is to be skipped."""

@@ -24,8 +24,6 @@ A part that contains files in another way, or encoded, is refused: it would be s
 
 import os
 import re
-import resource
-import threading
 from collections.abc import Iterator
 from contextlib import ExitStack
 from enum import Enum, auto
@@ -94,42 +92,15 @@ class FormState(Enum):
     EPILOGUE = auto()
 
 
-class OpenFileLimit:
-    """Limits the number of files that all form uploads of one server keep open.
-
-    Each needs up to two descriptors. They may use an eighth of the descriptor limit; connections and other
-    files need the rest. Forms may be closed in another thread.
-    """
-
-    def __init__(self) -> None:
-        self._count = 0
-        self._lock = threading.Lock()
-
-    def acquire(self) -> None:
-        """Count an open file; raise HTTPError(503) at the limit."""
-        limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
-        if limit != resource.RLIM_INFINITY and self._count >= limit // 16:
-            raise HTTPError(
-                503, f"too many files in concurrent form uploads (limit: {limit // 16}); try again later"
-            )
-        with self._lock:
-            self._count += 1
-
-    def release(self) -> None:
-        """Stop counting a file that was closed."""
-        with self._lock:
-            self._count -= 1
-
-
 class FormUpload:
     """A sink that stores the files of a form in a directory ("", or a name that ends with a slash)."""
 
-    def __init__(self, store: Store, request: Request, directory: str, file_limit: OpenFileLimit) -> None:
+    def __init__(self, store: Store, request: Request, directory: str) -> None:
         os.close(store.open_directory(directory))  # refuse before the body is read
         self._reader = FormReader(read_boundary(request.headers.get("Content-Type")))
         self._store = store
-        self._file_limit = file_limit
         self._directory = directory
+        self._directory_descriptor: int | None = None  # while the form is committed, until it is closed
         self._cleanup = ExitStack()
         self._linked = ExitStack()  # removes the names of the files
         self._uploads: list[tuple[Upload, str]] = []  # with the names in the form
@@ -159,19 +130,29 @@ class FormUpload:
     def commit(self) -> None:
         """Store all files, or none; raise HTTPError."""
         try:
+            self._directory_descriptor = parent = self._open_directory()
             for upload, _ in self._uploads:
-                upload.prepare()
-            if len({upload.directory for upload, _ in self._uploads}) > 1:
-                raise HTTPError(409, "the directory was replaced during the upload")
+                upload.prepare(parent)
             with ExitStack() as linked:
                 next_number: dict[str, int] = {}
                 for upload, name in self._uploads:
-                    next_number[name] = link_new(upload, name, next_number.get(name, 1)) + 1
-                    linked.callback(upload.unlink)
+                    next_number[name] = link_new(upload, parent, name, next_number.get(name, 1)) + 1
+                    linked.callback(upload.unlink, parent)
                 self._linked = linked.pop_all()
                 self._unstored = 0
         except OSError as error:
             raise commit_error_from(error) from None
+
+    def _open_directory(self) -> int:
+        """Open the directory of the first file, until the form is closed. Raise OSError or HTTPError."""
+        root = self._store.root
+        parent = self._uploads[0][0].open_parent()
+        try:
+            descriptor = os.dup(parent)  # the shared directory may be closed before the form is
+        finally:
+            root.close_parent(parent)
+        self._cleanup.callback(os.close, descriptor)
+        return descriptor
 
     def sync(self) -> None:
         """Write all files to the disk; raise OSError. May be called in another thread."""
@@ -180,14 +161,18 @@ class FormUpload:
 
     def sync_directory(self) -> None:
         """Write the names of the files to the disk; on an error remove them, and raise OSError."""
+        assert self._directory_descriptor is not None, "form not committed"
         try:
-            self._uploads[0][0].sync_directory()
+            os.fsync(self._directory_descriptor)
         except OSError:
             self._linked.close()
             raise
 
     def close(self) -> None:
-        """Close the files; remove those that were not committed, in the background if they are large."""
+        """Remove the temporary names; close the files, in the background if they are large."""
+        parent = None if self._unstored else self._directory_descriptor
+        for upload, _ in self._uploads:
+            upload.remove(parent)
         if self._unstored >= LARGE:
             self._store.closer.in_background(self._cleanup.close)
         else:
@@ -200,22 +185,24 @@ class FormUpload:
         if len(self._uploads) == MAX_FILES:
             raise HTTPError(413, f"too many files in the form (limit: {MAX_FILES})")
         name = last_component(part.filename)
-        self._file_limit.acquire()
-        self._cleanup.callback(self._file_limit.release)
+        self._store.open_files.acquire()
+        self._cleanup.callback(self._store.open_files.release)
         upload = self._store.create(self._directory + name, is_new=True)
         self._cleanup.callback(upload.close)
         self._uploads.append((upload, name))
         return upload
 
 
-def link_new(upload: Upload, name: str, first: int) -> int:
-    """Store a file under the first free name, numbered from ``first``; return its number.
+def link_new(upload: Upload, parent: int, name: str, first: int) -> int:
+    """Store a file in an open directory under the first free name, numbered from ``first``.
+
+    Return its number.
 
     Raise HTTPError(409) if all names exist, or OSError.
     """
     for number in range(first, MAX_NAMES + 1):
         try:
-            upload.link(numbered(name, number).encode())
+            upload.link(numbered(name, number).encode(), parent)
         except FileExistsError:
             continue
         return number

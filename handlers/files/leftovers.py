@@ -1,7 +1,8 @@
 """The temporary files of killed processes: found and removed after the start, in small steps.
 
-A temporary file is locked while its upload is in progress (``upload.py``), so that one without a lock is a
-leftover. The servers of several processes may share the directory.
+A temporary file is locked while it is open (``temporary.py``); the lock of its server protects one that is
+closed until its upload is resumed (``idle_lock.py``). One without any lock is a leftover. The servers of
+several processes may share the directory.
 """
 
 import fcntl
@@ -12,6 +13,7 @@ from collections.abc import Generator
 
 from .closing import Closer
 from .directory import BATCH
+from .idle_lock import is_protected
 from .paths import READ, TEMPORARY_PREFIX, SharedRoot
 
 log = logging.getLogger("reactor")
@@ -66,6 +68,8 @@ def _remove_unlocked(name: str, directory: int, closer: Closer) -> bool:
         return False
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if is_protected(name, directory):
+            return False
         os.unlink(name, dir_fd=directory)
     except OSError as error:
         # The upload is in progress, or was completed since the file was opened.

@@ -21,6 +21,7 @@ from collections.abc import Callable, Generator
 from math import inf
 
 from reactor.http11.errors import HTTPError, quote
+from reactor.http11.message import do_nothing
 
 from .directory import Entry, EntryBatches, entry_of, read_entries
 
@@ -34,7 +35,7 @@ CHECK_INTERVAL = 1.0  # seconds between two lookups of the path of the shared di
 READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 # The directory itself may be a symbolic link: the operator has chosen it.
-_ROOT = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+OPEN_ROOT = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 
 _MISSING = frozenset(
     {
@@ -102,16 +103,23 @@ class SharedRoot:
         self._path = path
         self._clock = clock
         self.check_at = self._refresh_at = clock() + CHECK_INTERVAL
+        self._before_replacement: Callable[[], None] = do_nothing
         self._open()
 
     def _open(self) -> None:
-        self.descriptor = os.open(self._path, _ROOT)
+        self.descriptor = os.open(self._path, OPEN_ROOT)
         status = os.fstat(self.descriptor)
         self._identity = status.st_dev, status.st_ino  # no other directory gets it while this one is open
 
     def close(self) -> None:
         """Close the directory."""
-        os.close(self.descriptor)
+        descriptor, self.descriptor = self.descriptor, -1
+        self.generation += 1
+        os.close(descriptor)
+
+    def before_replacement(self, function: Callable[[], None]) -> None:
+        """Register a function that is called before another directory is opened, and this one closed."""
+        self._before_replacement = function
 
     def check(self) -> None:
         """Look up the path, at most once a second; raise HTTPError(503) if it cannot be opened."""
@@ -132,6 +140,7 @@ class SharedRoot:
         try:
             status, former = os.stat(self._path), self.descriptor
             if (status.st_dev, status.st_ino) != self._identity:
+                self._before_replacement()
                 self._open()
                 os.close(former)
                 self.generation += 1

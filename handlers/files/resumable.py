@@ -15,7 +15,8 @@ A POST gets 201 even if a file was replaced. GET is like HEAD. Clients that anno
 its Location, and while a body is received, others with Upload-Offset.
 
 1. A POST or PUT with ``Upload-Complete`` starts a resumable upload. Like any upload it is written to a
-   temporary file, but the file is kept when the connection is lost, if the client knows the Location.
+   temporary file, but the file is kept when the connection is lost, if the client knows the Location. It is
+   closed while no request writes to it.
 2. One request at a time may write. A later request takes over from an earlier one, whose connection may
    be lost without the server having noticed.
 3. The length of an upload may be given by Upload-Length, or by the Content-Length of a request with
@@ -39,7 +40,7 @@ from reactor.routing import Handler, InterimSink, Router
 from .digests import CheckedUpload
 from .upload import Upload, check_coding, require_length
 
-MAX_UPLOADS = 64  # each keeps a file open
+MAX_UPLOADS = 64
 MEDIA_TYPE = "application/partial-upload"
 ACCEPT_PATCH = ("Accept-Patch", MEDIA_TYPE)
 PATTERN = "/uploads/{token}"
@@ -62,6 +63,11 @@ class ResumableUpload:
         self.length = length  # of the complete upload in bytes; None if unknown
         self.offset = 0
         self.writer: UploadSink | None = None
+
+    def detach(self) -> None:
+        """Close the file until another request writes; the current writer, if any, can no longer write."""
+        self.writer = None
+        self.sink.suspend()
 
 
 class Creation(NamedTuple):
@@ -188,8 +194,9 @@ class UploadSink(InterimSink):
         if self._claimed:
             self.upload.sink.close()
         elif self.upload.writer is self:
-            self.upload.writer = None
-            if not self._is_location_known:
+            if self._is_location_known:
+                self.upload.detach()
+            else:
                 self._registry.drop(self.token)
 
 
@@ -239,6 +246,11 @@ class UploadRegistry(dict[str, ResumableUpload]):
     def drop(self, token: str) -> None:
         """Remove an upload and close its sink, which discards it."""
         self.remove(token).sink.close()
+
+    def drop_idle(self) -> None:
+        """Remove the uploads without a writer, which could not be stored in another shared directory."""
+        for token in [token for token, each in self.items() if each.writer is None]:
+            self.drop(token)
 
     def close(self) -> None:
         """Remove all uploads."""
@@ -304,7 +316,18 @@ class UploadRegistry(dict[str, ResumableUpload]):
         if length is not None:
             self.check_end(token, length)
         upload.length = length
+        self._reopen(token, upload)
         return UploadSink(self, token, complete, _gets_interim(request))
+
+    def _reopen(self, token: str, upload: ResumableUpload) -> None:
+        """Open the file of an upload; raise HTTPError: 409 removes the upload, whose file was lost."""
+        try:
+            upload.sink.reopen()
+        except HTTPError as error:
+            if error.status != 409:
+                raise
+            self.drop(token)
+            raise final(error) from None
 
     def check_end(self, token: str, end: int) -> None:
         """Raise HTTPError(413) if the data of an upload would end beyond its length or the maximum size.
@@ -330,7 +353,7 @@ class UploadRegistry(dict[str, ResumableUpload]):
     def status(self, request: Request) -> Response:
         """Return the progress of an upload; detach its current writer, so that the offset stays valid."""
         upload = self.touch(request.params["token"])
-        upload.writer = None
+        upload.detach()
         length = () if upload.length is None else (("Upload-Length", str(upload.length)),)
         return Response(
             204, b"", (*_progress_headers(upload), *length, self.limit_header, ("Cache-Control", "no-store"))

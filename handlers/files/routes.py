@@ -30,7 +30,7 @@ from .csrf import require_same_origin
 from .digests import CheckedUpload, read_digests
 from .download import download
 from .durable import storing
-from .forms import FormUpload, OpenFileLimit
+from .forms import FormUpload
 from .listing import EntryBudget, list_directory
 from .metadata import etags_of_files, precondition_failed
 from .resumable import UploadRegistry, UploadSink, read_complete
@@ -64,7 +64,6 @@ class Files:
         self._read_only = read_only or store.is_single_file
         self._allowed_origin = allowed_origin
         self._listed_entries = EntryBudget()
-        self._form_files = OpenFileLimit()
 
     def install(self, routes: Router, allow_delete: bool = False) -> None:
         """Add the routes; no upload or delete routes if read-only."""
@@ -141,18 +140,18 @@ class Files:
             if is_directory_name(name):
                 check_complete(head.headers)
                 check_coding(head.headers)
-                return FormUpload(self._store, request, name, self._form_files)
+                return FormUpload(self._store, request, name)
         if _SPECIAL.isdisjoint(head.headers):
             return self._store.create(name, max(0, head.length))
         complete = read_complete(head.headers)
         if self._registry is not None and complete is not None:
             creation = self._registry.read_creation(request, complete)  # validate before creating a file
-            return self._registry.begin(creation, self._open_special(request))
+            return self._registry.begin(creation, self._open_special(request, is_resumable=True))
         if complete is False:  # a partial body must not be stored as a complete file
             raise HTTPError(400, "resumable uploads are disabled: Upload-Complete: ?0 requires --resumable")
         return self._open_special(request)
 
-    def _open_special(self, request: Request) -> Upload | CheckedUpload:
+    def _open_special(self, request: Request, is_resumable: bool = False) -> Upload | CheckedUpload:
         """Open an upload with conditions or a digest; raise HTTPError."""
         headers = request.headers
         check_complete(headers)
@@ -161,7 +160,8 @@ class Files:
         digest = headers.get("repr-digest")
         digests = {} if digest is None else read_digests(digest)
         condition = precondition(request, self._store.wall_clock)
-        upload = self._store.create(request.params["name"], max(0, request.head.length), condition)
+        size = max(0, request.head.length)
+        upload = self._store.create(request.params["name"], size, condition, is_resumable=is_resumable)
         return CheckedUpload(upload, digests) if digests else upload
 
     def commit(self, request: Request) -> Response:

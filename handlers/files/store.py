@@ -16,6 +16,7 @@ import os
 import stat
 import time
 from collections.abc import Callable, Generator
+from contextlib import ExitStack
 from threading import BoundedSemaphore
 
 from reactor.http11.deferred import Call
@@ -23,14 +24,17 @@ from reactor.http11.errors import HTTPError
 
 from .cache import MAX_FILE_SIZE, CacheEntry, FileCache
 from .closing import LARGE, Closer
-from .directory import EntryBatches
+from .directory import Entries, EntryBatches
+from .idle_lock import IdleLock
 from .leftovers import remove_leftovers
 from .media_types import MediaType, binary, file_type
 from .metadata import MTIME, FileMetadata, Representation, fingerprint_of, validators_of
 from .names import find_refused_character, refused_character
+from .open_files import OpenFileLimit
 from .paths import MAX_NAME_LENGTH, http_error_from, not_found, open_regular, open_root
 from .precompressed import PrecompressedFiles
-from .upload import Condition, Upload, create_temporary
+from .temporary import TemporaryFile
+from .upload import Condition, Upload
 
 MAX_COMPRESSIONS = 64  # each takes 256 KiB; beyond it, files are sent uncompressed
 
@@ -69,6 +73,8 @@ class Store:
         self.serves_pages = media_type is not binary  # index.html in place of a listing
         self._clock = clock
         self.root = open_root(path, hidden, clock)
+        self.open_files = OpenFileLimit()
+        self._idle_lock = IdleLock(self.root, self.open_files)
         self.closer = Closer()
         self.is_single_file = self.root.is_single_file
         self.precompressed: PrecompressedFiles | None = None
@@ -113,10 +119,16 @@ class Store:
     def entries(self, name: str) -> EntryBatches:
         """Return the entries of a directory ("": the shared one), in batches. Raise HTTPError."""
         self.check()
-        try:
-            return self.root.entries(name)
-        except OSError as error:
-            raise http_error_from(error) from None
+        with ExitStack() as stack:
+            self.open_files.acquire()
+            stack.callback(self.open_files.release)
+            try:
+                entries = self.root.entries(name)
+            except OSError as error:
+                raise http_error_from(error) from None
+            if isinstance(entries, Entries):
+                entries.on_close(stack.pop_all().close)
+        return entries
 
     def find(self, name: str) -> Representation:
         """Return the representation of a regular file, from the cache, or by opening it. Raise HTTPError."""
@@ -162,12 +174,18 @@ class Store:
     # Writing.
 
     def create(
-        self, name: str, size: int = 0, condition: Condition | None = None, is_new: bool = False
+        self,
+        name: str,
+        size: int = 0,
+        condition: Condition | None = None,
+        is_new: bool = False,
+        is_resumable: bool = False,
     ) -> Upload:
         """Begin an upload; ``size`` is the expected size in bytes, 0 if unknown. Raise HTTPError.
 
         The condition is checked now, and again just before the file is replaced. With ``is_new`` no file is
-        replaced: the upload is to be stored by ``link``. An invalid name is 400 then, and 404 otherwise.
+        replaced: the upload is to be stored by ``link``. An invalid name is 400 then, and 404 otherwise. With
+        ``is_resumable`` the upload can be suspended.
         """
         if self._clock() >= self.root.check_at:
             self.check()
@@ -181,9 +199,7 @@ class Store:
         except HTTPError:
             raise HTTPError(400 if is_new else 404, self.root.explain_invalid_name(name)) from None
         try:
-            parent = self.root.open_parent(parts)
-            if parent == self.root.descriptor:  # the root can be closed before the upload is
-                parent = os.dup(parent)
+            parent = self.root.descriptor if len(parts) == 1 else self.root.open_parent(parts)  # saves a call
         except FileNotFoundError:
             raise no_parent() from None
         except OSError as error:
@@ -191,17 +207,26 @@ class Store:
         try:
             replaced = None if is_new else self.check_destination(parent, parts[-1], condition)
             self.check_space(parent, size)
-            return Upload(self, parent, create_temporary(parent), parts[-1], size, replaced, condition)
+            if is_resumable:
+                temporary = self._current_idle_lock().create_file(parts, parent)
+            else:
+                temporary = TemporaryFile(self.root, parts, parent)
         except OSError as error:
-            os.close(parent)
             if error.errno == errno.ENOENT:  # the open directory was deleted
                 raise no_parent() from None
             if error.errno == errno.ENAMETOOLONG:
                 raise HTTPError(404, self.root.explain_invalid_name(name)) from None
             raise http_error_from(error) from None
-        except BaseException:
-            os.close(parent)
-            raise
+        finally:
+            if parent != self.root.descriptor:
+                os.close(parent)
+        return Upload(self, temporary, parts[-1], size, replaced, condition)
+
+    def _current_idle_lock(self) -> IdleLock:
+        """Return the lock in the open directory; uploads into a former one keep theirs."""
+        if self._idle_lock.generation != self.root.generation:
+            self._idle_lock = IdleLock(self.root, self.open_files)
+        return self._idle_lock
 
     def remove(self, name: str, condition: Condition | None = None) -> None:
         """Remove a file. Raise HTTPError: 404 if it does not exist, 409 if it is a directory."""

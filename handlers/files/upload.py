@@ -2,14 +2,12 @@
 
 1. Replacement is atomic: a download gets either the old content or the new. A file of a form, and a new file
    with a condition, gets its name by ``link``, which never replaces a file.
-2. A temporary file is locked while it is in use; the kernel releases the lock when the process ends.
+2. An upload holds one descriptor, that of its temporary file (``temporary.py``); none while it is suspended.
    The temporary files of a killed process are removed after the next start (``leftovers.py``).
 3. Free space is checked while data arrives. Preconditions are checked again before a file is replaced.
 """
 
 import errno
-import fcntl
-import itertools
 import logging
 import os
 from typing import Protocol
@@ -19,22 +17,19 @@ from reactor.http11.errors import HTTPError, quote
 from reactor.http11.headers import Headers
 
 from .closing import LARGE, Closer
-from .paths import TEMPORARY_PREFIX, SharedRoot, http_error_from
+from .paths import SharedRoot, http_error_from
+from .temporary import CREATE, TemporaryFile
 
 log = logging.getLogger("reactor")
 
 # The check for free space at the start covers this many bytes; writes after them check again.
 CHECKED_AT_START = 64 * 1024
 
-_CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-
 # Errors of link() on file systems that have no hard links, or where the system forbids them.
 _WITHOUT_LINKS = frozenset({errno.EPERM, errno.EACCES, errno.ENOSYS, errno.EOPNOTSUPP})
 
 # Errors for names that the file system does not support, such as one with a question mark on FAT.
 _UNSUPPORTED_NAME = frozenset({errno.EINVAL, errno.EILSEQ, errno.ENAMETOOLONG})
-
-_serial = itertools.count(1)
 
 
 class Condition(Protocol):
@@ -48,6 +43,7 @@ class UploadStore(Protocol):
     """The methods of the store that an upload calls."""
 
     closer: Closer
+    fsync: bool
     root: SharedRoot
 
     def check_destination(self, parent: int, name: bytes, condition: Condition | None) -> int | None:
@@ -58,7 +54,7 @@ class UploadStore(Protocol):
 
 
 class Upload:
-    """An upload in progress: a sink that writes to a temporary file in the open directory ``parent``.
+    """An upload in progress: a sink that writes to a temporary file in the directory of its destination.
 
     ``replaced`` is the size of the file with this name, None if it did not exist when the upload began. The
     ``condition``, if any, is checked again before that file is replaced.
@@ -67,22 +63,20 @@ class Upload:
     __slots__ = (
         "_checked_bytes_left",
         "_condition",
-        "_descriptor",
+        "_file",
         "_generation",
+        "_has_temporary_name",
         "_name",
-        "_parent",
         "_replaces_large",
         "_size",
         "_store",
-        "_temporary",
         "replaces",
     )
 
     def __init__(
         self,
         store: UploadStore,
-        parent: int,
-        temporary: tuple[int, str],
+        temporary: TemporaryFile,
         name: bytes,
         size: int,
         replaced: int | None,
@@ -91,9 +85,8 @@ class Upload:
         self._store = store
         self._generation = store.root.generation
         self._checked_bytes_left = min(size, CHECKED_AT_START)
-        self._parent = parent
-        self._descriptor = temporary[0]
-        self._temporary: str | None = temporary[1]
+        self._file = temporary
+        self._has_temporary_name = True
         self._name = name
         self._size = 0
         self._condition = condition
@@ -104,12 +97,12 @@ class Upload:
         """Append data; raise HTTPError(507) if there is not enough space."""
         self._checked_bytes_left -= len(data)
         if self._checked_bytes_left < 0:
-            self._store.check_space(self._parent, len(data))
-        size = self._size
+            self._store.check_space(self._file.descriptor, len(data))
+        size, descriptor = self._size, self._file.descriptor
         try:
             view = memoryview(data)
             while view:
-                written = os.pwrite(self._descriptor, view, size)
+                written = os.pwrite(descriptor, view, size)
                 size, view = size + written, view[written:]
         except OSError as error:
             self._truncate()
@@ -119,7 +112,7 @@ class Upload:
     def _truncate(self) -> None:
         """Truncate to the last complete write, so that a resumed upload has no partial data."""
         try:
-            os.ftruncate(self._descriptor, self._size)
+            os.ftruncate(self._file.descriptor, self._size)
         except OSError as error:
             log.warning("cannot truncate an unfinished upload: %s", error.strerror)
 
@@ -127,41 +120,82 @@ class Upload:
         """Return the upload itself, for the handler to commit."""
         return self
 
+    # A resumable upload is suspended between two requests.
+
+    def suspend(self) -> None:
+        """Close the file until ``reopen``, if possible; idempotent."""
+        self._file.suspend()
+
+    def reopen(self) -> None:
+        """Open the file again; raise HTTPError: 409 if it or its directory was replaced or removed."""
+        try:
+            self._file.reopen(self._size)
+        except FileNotFoundError as error:
+            raise commit_error_from(error) from None
+        except OSError as error:
+            raise http_error_from(error) from None
+
     def commit(self, touch: bool = False) -> None:
         """Give the temporary file its final name, replacing any existing file that the condition allows.
 
         ``touch``: set the modification time to now, since the last data may have arrived long ago.
         """
-        assert self._temporary is not None, "upload already committed"
-        if self._store.root.refresh() != self._generation:
-            raise root_replaced()
+        assert self._has_temporary_name, "upload already committed"
+        file, root = self._file, self._store.root
         try:
             if touch:
-                os.utime(self._descriptor)
-            if self._condition is None or not self._create(self._condition):
-                kept = None
+                os.utime(file.descriptor)
+            if root.refresh() != self._generation:
+                raise root_replaced()
+            parent = root.descriptor if file.is_in_root else file.open_parent()  # saves a call
+            try:
+                if self._condition is not None and self._create(parent, self._condition):
+                    pass
                 # While more than one part of the body was received, the name may have got a large file.
-                if self._replaces_large or self._size > CHECKED_AT_START:
-                    kept = self._store.closer.keep(self._name, self._parent)
-                try:
-                    os.rename(self._temporary, self._name, src_dir_fd=self._parent, dst_dir_fd=self._parent)
-                finally:
-                    if kept is not None:
-                        self._store.closer.close(kept)
-                self._temporary = None
+                elif self._replaces_large or self._size > CHECKED_AT_START:
+                    self._rename_over_large(parent)
+                else:
+                    os.rename(file.name, self._name, src_dir_fd=parent, dst_dir_fd=parent)
+                self._has_temporary_name = False
+                if self._store.fsync:
+                    # From now on the directory is needed, not the content: hold one descriptor, not two.
+                    os.dup2(parent, file.descriptor, inheritable=False)
+            finally:
+                if parent != root.descriptor:
+                    os.close(parent)
         except OSError as error:
             raise commit_error_from(error) from None
 
-    def _create(self, condition: Condition) -> bool:
+    def open_parent(self) -> int:
+        """Open the directory of the upload, for ``SharedRoot.close_parent``.
+
+        Raise HTTPError(409) if the shared directory was replaced, FileNotFoundError if the directory was
+        replaced or removed, or OSError.
+        """
+        if self._store.root.refresh() != self._generation:
+            raise root_replaced()
+        return self._file.open_parent()
+
+    def _rename_over_large(self, parent: int) -> None:
+        """Rename the temporary file; close a large file that it replaces in the background."""
+        kept = self._store.closer.keep(self._name, parent)
+        try:
+            os.rename(self._file.name, self._name, src_dir_fd=parent, dst_dir_fd=parent)
+        finally:
+            if kept is not None:
+                self._store.closer.close(kept)
+
+    def _create(self, parent: int, condition: Condition) -> bool:
         """Check the condition; link the file if none has its name. Return False if it must be replaced.
 
         A rename would also replace a file that another process creates after the check.
         """
-        while self._store.check_destination(self._parent, self._name, condition) is None:
+        while self._store.check_destination(parent, self._name, condition) is None:
             try:
-                self.link(self._name)
+                self.link(self._name, parent)
             except FileExistsError:
                 continue
+            self.remove(parent)
             return True
         return False
 
@@ -169,80 +203,96 @@ class Upload:
 
     def sync(self) -> None:
         """Write the content to the disk."""
-        os.fsync(self._descriptor)
+        os.fsync(self._file.descriptor)
 
     def sync_directory(self) -> None:
-        """Write the names in the directory to the disk."""
-        os.fsync(self._parent)
+        """Write the names in the directory to the disk, after ``commit``."""
+        os.fsync(self._file.descriptor)
 
-    # Storing under a new name, in these steps; each raises OSError.
+    # Storing under a new name, in these steps, in the open directory ``parent``; each raises OSError.
 
-    @property
-    def directory(self) -> tuple[int, int]:
-        """The device and inode of the directory of the file."""
-        status = os.fstat(self._parent)
-        return status.st_dev, status.st_ino
+    def prepare(self, parent: int) -> None:
+        """Set the modification time to now; raise HTTPError(409) if the shared directory was replaced.
 
-    def prepare(self) -> None:
-        """Set the modification time to now; raise HTTPError(409) if the shared directory was replaced."""
+        Raise FileNotFoundError if the temporary file is not in the directory.
+        """
         if self._store.root.refresh() != self._generation:
             raise root_replaced()
-        os.utime(self._descriptor)
+        self._file.check_in(parent)
+        os.utime(self._file.descriptor)
 
-    def link(self, name: bytes) -> None:
+    def link(self, name: bytes, parent: int) -> None:
         """Store the file under a name; raise FileExistsError if it exists.
 
-        The temporary name remains until ``close``.
+        The temporary name remains until ``remove``.
         """
-        assert self._temporary is not None, "upload already committed"
-        parent = self._parent
+        assert self._has_temporary_name, "upload already committed"
         try:
-            os.link(self._temporary, name, src_dir_fd=parent, dst_dir_fd=parent, follow_symlinks=False)
+            os.link(self._file.name, name, src_dir_fd=parent, dst_dir_fd=parent, follow_symlinks=False)
         except OSError as error:
             if error.errno not in _WITHOUT_LINKS:
                 raise
-            self._reserve_and_rename(self._temporary, name)
+            self._reserve_and_rename(name, parent)
         self._name = name
 
-    def _reserve_and_rename(self, temporary: str, name: bytes) -> None:
+    def _reserve_and_rename(self, name: bytes, parent: int) -> None:
         """Do what ``link`` does on a file system without hard links (FAT, some network file systems).
 
         An empty file reserves the name until the rename replaces it; another process can see it.
         """
-        os.close(os.open(name, _CREATE, 0o666, dir_fd=self._parent))
+        os.close(os.open(name, CREATE, 0o666, dir_fd=parent))
         try:
-            os.rename(temporary, name, src_dir_fd=self._parent, dst_dir_fd=self._parent)
+            os.rename(self._file.name, name, src_dir_fd=parent, dst_dir_fd=parent)
         except OSError:
-            os.unlink(name, dir_fd=self._parent)
+            os.unlink(name, dir_fd=parent)
             raise
-        self._temporary = None
+        self._has_temporary_name = False
 
-    def unlink(self) -> None:
+    def unlink(self, parent: int) -> None:
         """Undo ``link``, unless the name belongs to another file by now; log a failure."""
         try:
-            current = os.stat(self._name, dir_fd=self._parent, follow_symlinks=False)
-            if os.path.samestat(current, os.fstat(self._descriptor)):
-                os.unlink(self._name, dir_fd=self._parent)
+            current = os.stat(self._name, dir_fd=parent, follow_symlinks=False)
+            if os.path.samestat(current, os.fstat(self._file.descriptor)):
+                os.unlink(self._name, dir_fd=parent)
         except OSError as error:
             log.warning("cannot remove %r, a file of a failed form: %s", self._name.decode(), error.strerror)
 
+    # Closing.
+
     def close(self) -> None:
-        """Close the file; remove it unless it was committed, and log a failure."""
+        """Close the file; remove it unless it was committed, and log a failure.
+
+        After ``remove`` it may be called in another thread, if the upload cannot be suspended.
+        """
         try:
-            if self._temporary is not None:
-                os.unlink(self._temporary, dir_fd=self._parent)
+            if self._has_temporary_name:
+                if self._size >= LARGE:
+                    self._keep_open()
+                self.remove()
+        finally:
+            self._file.close(os.close if self._size < LARGE else self._store.closer.close)
+
+    def _keep_open(self) -> None:
+        """Open a suspended file, so that removing it does not free its blocks (``closing.py``)."""
+        try:
+            self._file.reopen(self._size)
+        except OSError:
+            pass
+
+    def remove(self, parent: int | None = None) -> None:
+        """Remove the temporary name, if there is one, in the open directory ``parent``; log a failure."""
+        if not self._has_temporary_name:
+            return
+        self._has_temporary_name = False
+        try:
+            if parent is None:
+                self._file.remove()
+            else:
+                os.unlink(self._file.name, dir_fd=parent)
         except FileNotFoundError:
             pass  # already removed by another process
         except OSError as error:
-            log.warning("cannot remove the unfinished upload %r: %s", self._temporary, error.strerror)
-        finally:
-            try:
-                if self._size >= LARGE:
-                    self._store.closer.close(self._descriptor)
-                else:
-                    os.close(self._descriptor)
-            finally:
-                os.close(self._parent)
+            log.warning("cannot remove the unfinished upload %r: %s", self._file.name, error.strerror)
 
 
 def require_length(headers: Headers) -> None:
@@ -280,29 +330,11 @@ def commit_error_from(error: OSError) -> HTTPError:
     if isinstance(error, IsADirectoryError):
         return HTTPError(409, "a directory with this name exists")
     if isinstance(error, FileNotFoundError):
-        return HTTPError(409, "the temporary file was deleted during the upload")
+        return HTTPError(
+            409, "the directory, or the temporary file in it, was replaced or removed during the upload"
+        )
     if error.errno in _UNSUPPORTED_NAME:
         return HTTPError(
             400, "the file system does not support this file name: it is too long, or has a special character"
         )
     return http_error_from(error)
-
-
-def create_temporary(parent: int) -> tuple[int, str]:
-    """Create and lock a temporary file in a directory; return its descriptor and its name."""
-    while True:
-        name = f"{TEMPORARY_PREFIX}{os.getpid()}-{next(_serial)}"
-        try:
-            descriptor = os.open(name, _CREATE, 0o666, dir_fd=parent)
-        except FileExistsError:
-            continue
-        try:
-            # Another server that is starting may have locked and removed it (``leftovers.py``).
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
-            if os.fstat(descriptor).st_nlink:
-                return descriptor, name
-        except OSError:
-            os.close(descriptor)
-            os.unlink(name, dir_fd=parent)
-            raise
-        os.close(descriptor)

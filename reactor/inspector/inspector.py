@@ -31,7 +31,7 @@ from reactor.server.server import Instrumentation, Server
 from reactor.settings import Settings
 
 HOST, PORT = "127.0.0.1", 4222
-MAX_CONNECTIONS = 100
+MAX_CONNECTIONS = 32
 # Write timeout of a page, in seconds: a page that lost its network must not keep the loop held. At least one
 # frame a second is sent to each page.
 PAGE_TIMEOUT = 10.0
@@ -42,6 +42,8 @@ class Inspector(Instrumentation):
 
     ``installers`` add routes. ``served`` receive all events except those of demo connections.
     """
+
+    descriptors = MAX_CONNECTIONS + 8  # and the listening socket, the second selector, a trace file
 
     def __init__(
         self,

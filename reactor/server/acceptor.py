@@ -13,8 +13,9 @@
     at the limit, none idle              pause
     out of file descriptors or memory    pause; no open connection is closed
 
-A pause ends when a connection closes, or after a quarter of a second. During a pause the listening socket
-is unregistered from the selector: it stays readable, and the loop would spin.
+A closed connection counts until its result is known (``Deferred``): it keeps files open, such as an upload
+that a slow disk is writing. A pause ends when a connection closes, or after a quarter of a second. During a
+pause the listening socket is unregistered from the selector: it stays readable, and the loop would spin.
 
 The acceptor knows nothing about HTTP.
 """
@@ -133,10 +134,10 @@ class Acceptor(EventHandler):
 
     def _accept_share(self) -> None:
         """Accept up to ``turn_accepts`` connections; see the second table at the top of this file."""
-        connections = self._context.connections
+        context = self._context
         closable: list[Connection] | None = None
-        for _ in range(self._context.settings.turn_accepts):
-            if len(connections) >= self._limit:
+        for _ in range(context.settings.turn_accepts):
+            if context.occupied >= self._limit:
                 if closable is None:  # a search of all connections: once per turn
                     closable = self._find_closable()
                     if not closable:
@@ -151,7 +152,7 @@ class Acceptor(EventHandler):
                     return
             if not self._accept():
                 return
-            if closable and len(connections) > self._limit:
+            if closable and context.occupied > self._limit:
                 closable.pop().abort()
 
     def on_deadline(self) -> None:

@@ -520,7 +520,7 @@ class Connection(EventHandler, ConnectionHooks):
 
     def drop_result(self, deferred: Deferred) -> None:
         """Release what belongs to a result whose client has disconnected; log an unhandled exception."""
-        self._context.abandoned.pop(self, None)
+        self._context.forget_result(self)
         try:
             if deferred.done:
                 close_content(getattr(deferred.result(), "content", None))

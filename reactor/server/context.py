@@ -133,13 +133,26 @@ class ServerContext:
         self._connections_made += 1
         return self._connections_made
 
+    @property
+    def occupied(self) -> int:
+        """The number of connections, with closed ones whose result keeps files open until it is known."""
+        return len(self.connections) + len(self.abandoned)
+
     def call_at_next_close(self, function: Callable[[], None]) -> None:
-        """Call a function once, when the next connection is closed."""
+        """Call a function once, when ``occupied`` decreases."""
         self._at_next_close[function] = None
 
     def forget(self, connection: "Connection") -> None:
         """Remove a closed connection, and call the functions passed to ``call_at_next_close``."""
         self.connections.pop(connection.number, None)
+        self._notify_close()
+
+    def forget_result(self, connection: "Connection") -> None:
+        """Remove a closed connection whose result is known or no longer awaited; the same."""
+        if self.abandoned.pop(connection, None) is not None:
+            self._notify_close()
+
+    def _notify_close(self) -> None:
         if self._at_next_close:
             functions, self._at_next_close = self._at_next_close, {}
             for function in functions:

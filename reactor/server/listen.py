@@ -1,15 +1,12 @@
-"""The listening socket, and the connection limit derived from the open-file limit."""
+"""The listening socket, and its URL."""
 
 import errno
-import resource
 import socket
 
 BACKLOG = 4096
 MAX_UNSENT_IN_KERNEL = 128 * 1024  # bytes
 # The address of this machine on which a server answers that listens on all addresses.
 LOOPBACK_OF = {"0.0.0.0": "127.0.0.1", "::": "::1"}
-# File descriptors reserved for the selector, the log and open files.
-MIN_FILES = 32
 
 
 class StartError(Exception):
@@ -54,29 +51,3 @@ def url_of(host: str, port: int) -> str:
     ('http://127.0.0.1:4221', 'http://[::1]:4221')
     """
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
-
-
-def connection_limit(wanted: int) -> int:
-    """Return the connection limit: ``wanted``, or, if that is 0, what the open-file limit allows.
-
-    Raise the soft open-file limit to the hard limit. Raise StartError if it is too low.
-    """
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft != hard:
-        try:
-            resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-            soft = hard
-        except (OSError, ValueError):
-            pass  # some systems refuse their own hard limit: keep the soft one
-    if soft == resource.RLIM_INFINITY:
-        soft = 1 << 20
-    if soft < MIN_FILES:
-        raise StartError(f"open-file limit too low: {soft} (minimum: {MIN_FILES}; see ulimit -n)")
-    # A download or an upload needs a second file descriptor.
-    available = soft - max(MIN_FILES // 2, soft // 8)
-    if wanted > available:
-        raise StartError(
-            f"connection limit too high: {wanted} "
-            f"(with the open-file limit of {soft}, see ulimit -n: at most {available})"
-        )
-    return wanted or available

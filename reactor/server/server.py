@@ -33,7 +33,8 @@ from reactor.routing import Router
 from reactor.server.acceptor import Acceptor, ConnectionFactory
 from reactor.server.connection import Connection
 from reactor.server.context import ServerContext, ServerState
-from reactor.server.listen import connection_limit, listen, url_of
+from reactor.server.listen import listen, url_of
+from reactor.server.open_files import connection_limit
 from reactor.server.shutdown import Shutdown
 from reactor.server.worker_pool import WorkerPool
 from reactor.settings import Settings
@@ -51,11 +52,14 @@ class Instrumentation:
     """The reactor and the connection factory of an observed server, and hooks for subclasses.
 
     ``run_loop`` is the reactor whose ``run`` the server calls: the same one, or one that runs its turns.
-    ``description`` is the address at which the server can be observed, or "".
+    ``description`` is the address at which the server can be observed, or "". ``descriptors`` is the number
+    of file descriptors that it may need.
 
     The server closes it when it is closed itself. If the server cannot start, nothing closes it, so the code
     that created the instrumentation must close it as well.
     """
+
+    descriptors = 0
 
     def __init__(
         self,
@@ -121,7 +125,8 @@ class Server:
             allowed_hosts = AllowedHosts(allowed_hosts)
         clock = clock if instrumentation is None else instrumentation.reactor.clock
         lines = AccessLog(access_log, log_format, clock, wall_clock) if access_log is not None else None
-        limit = connection_limit(settings.max_connections)
+        reserved = 0 if instrumentation is None else instrumentation.descriptors
+        limit = connection_limit(settings.max_connections, reserved)
         listener = listen(host, port)
         if instrumentation is None:
             instrumentation = Instrumentation(Reactor(selector, clock), Connection)

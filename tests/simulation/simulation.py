@@ -89,7 +89,7 @@ def run(world: World, disk: Disk, clients: list[Client]) -> None:
     plan_replacement(world, disk, clients)
     try:
         with ExitStack() as patches:
-            for module in ("metadata", "paths", "precompressed", "store", "upload"):
+            for module in ("metadata", "paths", "precompressed", "store", "temporary", "upload"):
                 patches.enter_context(patch(f"reactor.handlers.files.{module}.os", FaultyOs(disk)))
             while not world.finished:
                 site.reactor.turn()

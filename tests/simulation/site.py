@@ -263,7 +263,7 @@ class Site:
         called = self.reactor.called[-1][0] if self.reactor.called else None
         # The accept queue is accepted by the call that begins to stop the server, too.
         stopping = self.context.state is ServerState.STOPPING and not isinstance(called, Connection)
-        at_limit = len(self.context.connections) > self.limit
+        at_limit = self.context.occupied > self.limit
         if state is State.CLOSED and (called is self.acceptor or (stopping and at_limit)):
             self._check_closed_by_acceptor(connection, before)
 
@@ -273,7 +273,7 @@ class Site:
         if NOT_REGISTERED in reasons or ABORTED in reasons:
             return
         served = before is State.RECEIVING_HEAD and connection.served
-        if before not in DISPENSABLE or served or len(self.context.connections) <= self.limit:
+        if before not in DISPENSABLE or served or self.context.occupied <= self.limit:
             self.world.fail(f"the acceptor has closed {connection.peer}, which was {before}")
         self.world.allow_failure(connection.peer, "it was closed at the connection limit")
 

@@ -164,12 +164,12 @@ def rename_early(patch: pytest.MonkeyPatch) -> None:
     write, commit = Upload.write, Upload.commit
 
     def early(self: Upload, data: bytes) -> None:
-        if self._temporary is not None:
+        if self._has_temporary_name:
             commit(self)
         write(self, data)
 
     def late(self: Upload) -> None:
-        if self._temporary is not None:
+        if self._has_temporary_name:
             commit(self)
 
     patch.setattr(Upload, "write", early)
@@ -292,7 +292,7 @@ PLANTS: dict[Plant, int] = {
     answer_one_request_after_a_stop: 123,
     never_finish: 174,
     judge_deadlines_without_a_second_look: 43,
-    begin_deadlines_before_a_pause: 4049,
+    begin_deadlines_before_a_pause: 10424,
     keep_waiting_for_write: 1,
     extend_the_head_deadline: 2,
     repeat_after_a_short_send: 1,

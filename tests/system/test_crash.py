@@ -112,6 +112,7 @@ def test_a_temporary_name_is_never_served(directory: Path, options: tuple[str, .
 def test_a_leftover_of_a_killed_server_is_not_served_by_one_that_runs_beside_it(directory: Path) -> None:
     shared = ("--directory", str(directory), "--hidden")
     with ServerProcess(*shared) as killed, ServerProcess(*shared) as other:
+        assert other.get("/files/file").content == OLD  # its clean-up is over
         upload_half(killed, directory)
         killed.kill()
         (leftover,) = leftovers(directory)
@@ -168,3 +169,33 @@ def test_a_fifo_that_is_called_like_a_leftover_does_not_block_the_start(director
             assert server.get("/files/file").content == OLD
     finally:
         fifo.unlink(missing_ok=True)
+
+
+def begin_resumable(server: ServerProcess, path: str) -> str:
+    """Upload the first half of a file, and disconnect; return where it can be resumed."""
+    with server.connect() as client:
+        client.send_head("PUT", path, f"Content-Length: {len(HALF)}", "Upload-Complete: ?0")
+        client.send(HALF)
+        answer = client.answer()
+    assert answer.status == 201
+    return answer.headers["location"]
+
+
+def test_the_next_start_leaves_an_unfinished_upload_of_a_living_server_alone(directory: Path) -> None:
+    shared = ("--directory", str(directory), "--resumable")
+    with ServerProcess(*shared) as killed, ServerProcess(*shared) as first:
+        begin_resumable(killed, "/files/below/a")
+        killed.kill()
+        location = begin_resumable(first, "/files/below/b")
+        assert len(leftovers(directory)) == 4  # two files and two locks
+        with ServerProcess(*shared) as second:
+            second.keep_asking_until(lambda: len(leftovers(directory)) == 2)
+            second.keep_asking_until(lambda: "removed 2 unfinished uploads" in (second.stderr.next() or ""))
+        with first.connect() as client:
+            lines = ("Content-Type: application/partial-upload", f"Upload-Offset: {len(HALF)}")
+            client.send_head("PATCH", location, f"Content-Length: {len(HALF)}", "Upload-Complete: ?1", *lines)
+            client.send(HALF)
+            assert client.answer().status == 201
+        assert (directory / "below" / "b").read_bytes() == HALF + HALF
+        (directory / "below" / "b").unlink()
+        assert leftovers(directory) == []

@@ -12,7 +12,7 @@ from tests.support.process import TIMEOUT, ServerProcess, head
 
 CONNECTIONS = 1000
 REQUESTS = 3
-DESCRIPTORS = CONNECTIONS + 100
+DESCRIPTORS = 2 * CONNECTIONS + 500  # the server keeps one for a file of each connection
 
 
 @pytest.fixture

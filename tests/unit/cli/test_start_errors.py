@@ -107,25 +107,32 @@ def limit_open_files(monkeypatch: pytest.MonkeyPatch, limit: int) -> None:
     monkeypatch.setattr(resource, "getrlimit", lambda _: (limit, limit))
 
 
-@pytest.mark.parametrize("limit", [16, 31])
+@pytest.mark.parametrize("limit", [16, 62])
 def test_a_too_low_limit_on_open_files(monkeypatch: pytest.MonkeyPatch, limit: int) -> None:
     with monkeypatch.context() as patch:
         limit_open_files(patch, limit)
         assert_refuses(NOT_STARTED, saying=f"open-file limit too low: {limit}")
 
 
+def test_the_inspector_needs_open_files_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patch:
+        limit_open_files(patch, 108)
+        saying = "open-file limit too low: 108 (minimum: 109; see ulimit -n)"
+        assert_refuses(NOT_STARTED, "--inspect", "127.0.0.1:0", saying=saying)
+
+
 @pytest.mark.system
 def test_too_few_open_files_are_a_start_error() -> None:
-    command = ("sh", "-c", 'ulimit -n 31; exec "$@"', "sh", sys.executable, "-m", "reactor", "--port", "0")
+    command = ("sh", "-c", 'ulimit -n 62; exec "$@"', "sh", sys.executable, "-m", "reactor", "--port", "0")
     done = subprocess.run(
         command, cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=TIMEOUT, check=False
     )
-    assert_one_line(NOT_STARTED, done.returncode, done.stderr, done.stdout, "open-file limit too low: 31")
+    assert_one_line(NOT_STARTED, done.returncode, done.stderr, done.stdout, "open-file limit too low: 62")
 
 
 @pytest.mark.system
 def test_the_lowest_sufficient_limit_on_open_files() -> None:
-    with ServerProcess(launcher=("sh", "-c", 'ulimit -n 32; exec "$@"', "sh")) as server:
+    with ServerProcess(launcher=("sh", "-c", 'ulimit -n 63; exec "$@"', "sh")) as server:
         assert server.get("/").status == 200
 
 

@@ -5,6 +5,9 @@ import selectors
 
 import pytest
 
+from reactor import handlers
+from reactor.http11.deferred import Deferred
+from reactor.http11.message import Request, Response
 from reactor.server.acceptor import PAUSE
 from tests.support.acceptor import Site
 
@@ -35,6 +38,32 @@ def test_exactly_the_connection_limit_is_accepted() -> None:
             client.assert_served()
         assert site.held == 5
         assert site.listening
+
+
+def test_a_closed_connection_counts_until_its_result_is_known() -> None:
+    """Clients that upload to a slow disk and disconnect must not use more descriptors than others."""
+    pending: list[Deferred] = []
+
+    def later(request: Request) -> Deferred:
+        pending.append(Deferred())
+        return pending[-1]
+
+    routes = handlers.build()
+    routes.get("/later")(later)
+    with Site(limit=3, routes=routes) as site:
+        for client in site.connect_each(3):
+            client.send(b"GET /later HTTP/1.1\r\nHost: test\r\n\r\n")
+            client.sock.close()
+            site.run()
+        assert (site.held, len(pending)) == (0, 3)
+        (waiting,) = site.connect_each(1)
+        assert not waiting.held
+        assert not site.listening
+        pending.pop().resolve(Response())
+        waiting.assert_served()
+        (other,) = site.connect_each(1)  # the first one is idle, and is closed
+        other.assert_served()
+        assert (waiting.read(), waiting.ended, site.held) == (b"", True, 1)
 
 
 # Errors of accept().

@@ -1,7 +1,6 @@
-"""What a server in the main thread does on each signal, and how many connections it may hold."""
+"""What a server in the main thread does on each signal."""
 
 import logging
-import resource
 import signal
 from collections.abc import Callable
 
@@ -10,7 +9,6 @@ import pytest
 from reactor.http11.message import Response
 from reactor.routing import Router
 from reactor.server import server as server_module
-from reactor.server.listen import StartError, connection_limit
 from reactor.server.server import Server
 from reactor.settings import Settings
 from tests.support.process import ClientConnection
@@ -88,34 +86,3 @@ def test_sighup_of_a_terminal_stops(
 ) -> None:
     run((signal.SIGHUP, signal.SIGHUP), monkeypatch, terminal=True)
     assert logged.messages == ["SIGHUP (the process was started from a terminal): stopping"]
-
-
-# The open-file limit.
-
-
-def test_the_soft_limit_is_raised_to_the_hard_limit(monkeypatch: pytest.MonkeyPatch) -> None:
-    limits: list[tuple[int, int]] = []
-    monkeypatch.setattr(resource, "getrlimit", lambda _: (16, 1024))
-    monkeypatch.setattr(resource, "setrlimit", lambda _, pair: limits.append(pair))
-    assert connection_limit(0) == 1024 - 1024 // 8
-    assert limits == [(1024, 1024)]
-
-
-def test_a_failure_to_raise_the_soft_limit_is_ignored(monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(_: int, pair: tuple[int, int]) -> None:
-        raise ValueError(pair)
-
-    monkeypatch.setattr(resource, "getrlimit", lambda _: (256, resource.RLIM_INFINITY))
-    monkeypatch.setattr(resource, "setrlimit", refuse)
-    assert connection_limit(100) == 100
-
-
-def test_an_unlimited_number_of_files_is_capped(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(resource, "getrlimit", lambda _: (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
-    assert connection_limit(0) == (1 << 20) - (1 << 17)
-
-
-def test_connections_are_limited_by_the_number_of_files(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(resource, "getrlimit", lambda _: (64, 64))
-    with pytest.raises(StartError, match=r"connection limit too high: 64 .*at most 48"):
-        connection_limit(64)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from pathlib import Path
 
 from reactor import handlers
 from reactor.handlers.files.paths import TEMPORARY_PREFIX
@@ -67,5 +68,11 @@ def is_gone(server: Harness, where: str) -> bool:
 
 
 def leftovers(shared: Shared) -> int:
-    """Return the number of temporary files."""
-    return sum(path.name.startswith(TEMPORARY_PREFIX) for path in shared.path.iterdir())
+    """Return the number of temporary files, without a lock that protects others."""
+    return len(temporary_files(shared))
+
+
+def temporary_files(shared: Shared) -> list[Path]:
+    """Return the temporary files, without a lock that protects others."""
+    found = sorted(shared.path.rglob(f"{TEMPORARY_PREFIX}*"))
+    return [path for path in found if not any(other.name.startswith(f"{path.name}.") for other in found)]

@@ -118,6 +118,23 @@ def test_only_writing_to_the_disk_is_left_to_the_worker(
     assert not list(shared.path.glob(".reactor*"))
 
 
+@pytest.mark.parametrize("upload", [put, resumable, resume])
+def test_an_upload_holds_one_descriptor_in_each_step(
+    server: Harness, client: Client, worker: Worker, upload: Callable[[Client], None]
+) -> None:
+    """Also when its client has disconnected."""
+    lock = upload is not put  # of resumable uploads
+    before = open_descriptors() + lock
+    upload(client)
+    assert open_descriptors() == before + 1
+    worker.work()
+    assert open_descriptors() == before + 1
+    client.close()
+    assert open_descriptors() == before - 1  # both ends of the connection are closed
+    worker.work()
+    assert open_descriptors() == before - 2 - lock
+
+
 def test_a_part_of_an_upload_is_not_written_to_the_disk(client: Client, worker: Worker) -> None:
     begin(client)
     assert not worker

@@ -10,7 +10,7 @@ from contextlib import closing, contextmanager
 import pytest
 
 from reactor import handlers
-from reactor.handlers.files.forms import OpenFileLimit
+from reactor.handlers.files.open_files import OpenFileLimit
 from reactor.handlers.files.paths import TEMPORARY_PREFIX
 from reactor.handlers.files.store import Store
 from tests.support.in_process import Client, Harness
@@ -19,7 +19,10 @@ from tests.unit.handlers.files.resumable_client import patch_lines
 from tests.unit.handlers.files.shared import Shared, open_descriptors
 
 LATER = 1e10  # seconds since the epoch: small files are old enough for the cache
-CALLS = ("dup", "fstat", "fstatvfs", "fsync", "link", "open", "pread", "pwrite", "rename", "scandir", "stat")
+CALLS = (
+    *("dup", "dup2", "fstat", "fstatvfs", "fsync", "link", "open", "pread", "pwrite", "readlink", "rename"),
+    *("scandir", "stat", "utime"),
+)
 TEXT = b"the same words again and again, " * 2_500  # too large for the cache
 PART = '--x\r\nContent-Disposition: form-data; name="f"; filename="{}"\r\n\r\nx\r\n'
 PARTS = "".join(map(PART.format, ("a", "file", "a"))).encode()
@@ -52,9 +55,11 @@ REQUESTS = {
     "a file with a wrong digest": put("new", WRONG_DIGEST),
     "a conditional upload": put("new", "If-None-Match: *"),
     "a form": written("/files/below/", FORM, method="POST", content=PARTS + b"--x--\r\n"),
-    "an incomplete form": written("/files/", FORM, method="POST", content=PARTS + b"--x--\r\n")[:-9],
+    "an incomplete form": written("/files/below/", FORM, method="POST", content=PARTS + b"--x--\r\n")[:-9],
     "a complete resumable upload": put("new", "Upload-Complete: ?1"),
     "an incomplete resumable upload": put("new", "Upload-Complete: ?0"),
+    "a part for a directory": put("below/new", "Upload-Complete: ?0"),
+    "an incomplete upload to a directory": put("below/new")[:-1],
     "a deleted file": written("/files/file", method="DELETE"),
 }
 

@@ -245,7 +245,7 @@ def test_a_temporary_file_that_became_a_symbolic_link_is_not_followed(
     temporary.unlink()
     temporary.symlink_to(shared.outside / "file")
     client.send(b"\n")
-    client.assert_responds(303)
+    client.assert_responds(409)
     assert request(server.connect(), "GET", "/files/a").status == 404
 
 

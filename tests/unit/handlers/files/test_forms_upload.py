@@ -259,7 +259,7 @@ def test_forms_reserve_descriptors_for_others(shared: Shared) -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     before = open_descriptors()
     part = 'Content-Disposition: form-data; name="f"; filename="{}"\r\n\r\nx\r\n'
-    form = "--x\r\n" + "--x\r\n".join(part.format(number) for number in range(40))
+    form = "--x\r\n" + "--x\r\n".join(part.format(number) for number in range(90))
     head = f"POST /files/below/ HTTP/1.1\r\nHost: x\r\n{FORM}\r\nContent-Length: 100000\r\n\r\n"
     resource.setrlimit(resource.RLIMIT_NOFILE, (1024, hard))
     try:

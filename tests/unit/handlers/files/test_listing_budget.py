@@ -1,6 +1,7 @@
 """The number of entries that listings hold in memory is limited; the others are listed, but not sorted."""
 
 import json
+import resource
 from collections.abc import Iterator
 
 import pytest
@@ -11,6 +12,8 @@ from reactor.handlers.files.listing import EntryBudget, list_directory
 from reactor.http11.headers import Headers
 from reactor.http11.message import Head, Request
 from reactor.http11.target import Target
+from tests.support.in_process import Harness
+from tests.unit.handlers.files.shared import request
 
 
 class Batches:
@@ -95,3 +98,12 @@ def test_an_aborted_listing_frees_its_memory(monkeypatch: pytest.MonkeyPatch) ->
     for each in (one, other):
         each.close()  # type: ignore[attr-defined]
     assert budget.used == 0
+
+
+def test_too_many_directories_that_are_read_are_503(server: Harness, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (7, 7))
+    assert request(server.connect(), "GET", "/files/").status == 503
+    assert request(server.connect(), "GET", "/files/file").status == 200
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (8, 8))
+    for _ in range(3):
+        assert request(server.connect(), "GET", "/files/").status == 200

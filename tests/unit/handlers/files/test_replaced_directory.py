@@ -424,7 +424,10 @@ def test_the_files_of_a_form_are_not_stored_in_two_directories(site: Site, old: 
     (site.path / "below").mkdir()
     client.send(content[cut:])
     answer = client.assert_responds(409)
-    assert answer.content == b"the directory was replaced during the upload\n"
+    assert (
+        answer.content
+        == b"the directory, or the temporary file in it, was replaced or removed during the upload\n"
+    )
     assert site.files() == ["build/file", "moved/file"]
 
 

@@ -11,7 +11,6 @@ from contextlib import closing
 import pytest
 
 from reactor import handlers
-from reactor.handlers.files.paths import TEMPORARY_PREFIX
 from reactor.handlers.files.resumable import MAX_UPLOADS
 from reactor.handlers.files.store import Store
 from tests.support.in_process import Client, Harness
@@ -27,6 +26,7 @@ from tests.unit.handlers.files.resumable_client import (
     resumable,
     resume,
     send,
+    temporary_files,
 )
 from tests.unit.handlers.files.shared import Shared, open_descriptors, request
 
@@ -356,7 +356,7 @@ def test_a_partial_write_is_rolled_back(
         patch.setattr(os, "pwrite", fail_in_the_middle)
         assert resume(server, where, 3, b"defghi", True).status == 507
     assert offset(server, where) == 3
-    assert [path.stat().st_size for path in shared.path.glob(f"{TEMPORARY_PREFIX}*")] == [3]
+    assert [path.stat().st_size for path in temporary_files(shared)] == [3]
     assert resume(server, where, 3, b"defghi", True).status == 201
     assert (shared.path / "new").read_bytes() == b"abcdefghi"
 

@@ -1,4 +1,4 @@
-"""No descriptor is leaked if a temporary file cannot be removed."""
+"""The descriptors that uploads hold; none is leaked if a temporary file cannot be removed."""
 
 import errno
 import fcntl
@@ -12,6 +12,32 @@ from reactor.http11.errors import HTTPError
 from tests.support.in_process import Client, Harness
 from tests.unit.handlers.files.resumable_client import resumable, send
 from tests.unit.handlers.files.shared import Shared, no_descriptor_leaks, open_descriptors, read
+from tests.unit.handlers.files.test_replaced_directory import FORM, form
+
+PARTS = form("a", "b", "c")[:-2]
+HELD = {
+    "a file": (b"PUT /files/new HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nabc", 1),
+    "a file of a directory": (
+        b"PUT /files/below/new HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nabc",
+        1,
+    ),
+    "a form": (
+        f"POST /files/below/ HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n{FORM}\r\n\r\n".encode() + PARTS,
+        3,
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", HELD)
+def test_each_file_that_is_uploaded_holds_one_descriptor(shared: Shared, server: Harness, kind: str) -> None:
+    data, files = HELD[kind]
+    with no_descriptor_leaks():
+        client = server.connect()
+        before = open_descriptors()
+        client.send(data)
+        assert open_descriptors() == before + files
+        client.close()
+    shared.assert_untouched()
 
 
 @pytest.fixture
@@ -48,7 +74,20 @@ def test_an_upload_whose_file_cannot_be_removed_is_evicted(
         assert send(client, "PUT", "/files/new", b"x", "Upload-Complete: ?0").status == 201
         assert open_descriptors() == before
         assert len(cannot_remove) == 1
-    assert len(cannot_remove) == MAX_UPLOADS + 1
+    assert len(cannot_remove) == MAX_UPLOADS + 2  # and the lock
+
+
+def test_an_upload_may_end_after_its_store(shared: Shared) -> None:
+    with no_descriptor_leaks():
+        store = Store(shared.path)
+        sinks = [store.create(name, 3) for name in ("new", "below/new")]
+        store.close()
+        for sink in sinks:
+            sink.write(b"abc")
+            with pytest.raises(HTTPError, match="replaced or removed"):
+                sink.commit()
+            sink.close()
+    shared.assert_untouched()
 
 
 def test_an_upload_whose_file_is_removed_closes_it(shared: Shared, store: Store) -> None:

@@ -1,0 +1,180 @@
+"""Temporary files: an upload is written to one, in the directory of its destination.
+
+1. No descriptor of the directory is kept: ``open_parent`` opens it again by the parts of its path, without
+   following symbolic links (``paths.py``). It must contain this very file. Then it is the directory in which
+   the file was created, even if others were renamed or replaced.
+2. The file is locked while it is open; the kernel releases the lock when the process ends.
+3. The file of a resumable upload is closed while no request writes to it. The lock of the server protects it
+   (``idle_lock.py``). When it is opened again, it must be the same file with the same size.
+4. If the directory was moved, the file can be removed only while it is open: Linux knows its path.
+"""
+
+import errno
+import fcntl
+import itertools
+import os
+import stat
+from collections.abc import Callable
+
+from .paths import OPEN_ROOT, TEMPORARY_PREFIX, SharedRoot
+
+CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+# O_NONBLOCK: if the file was replaced by a FIFO, opening it must not wait for a reader.
+_REOPEN = os.O_WRONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+
+# The directory was replaced: by nothing, a file, a symbolic link; or the root is closed.
+_REPLACED = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.EBADF})
+
+_serial = itertools.count(1)
+
+
+class TemporaryFile:
+    """A new file with a temporary name, open for writing; raises OSError.
+
+    ``parts`` is the path of the destination in the root, and ``parent`` its open directory. With a ``prefix``
+    of its name, which says what protects it, the file can be suspended; ``descriptor`` is -1 then.
+    ``on_close`` is called at the end.
+    """
+
+    __slots__ = (
+        "_generation",
+        "_identity",
+        "_may_be_suspended",
+        "_on_close",
+        "_parts",
+        "_root",
+        "descriptor",
+        "is_in_root",
+        "name",
+    )
+
+    def __init__(
+        self,
+        root: SharedRoot,
+        parts: list[bytes],
+        parent: int,
+        prefix: str | None = None,
+        on_close: Callable[[], None] | None = None,
+    ) -> None:
+        self._root = root
+        self._generation = root.generation
+        self._parts = parts
+        self._may_be_suspended = prefix is not None
+        self._on_close = on_close
+        self.is_in_root = len(parts) == 1
+        prefix = prefix or f"{TEMPORARY_PREFIX}{os.getpid()}-"
+        while True:
+            self.name = f"{prefix}{next(_serial)}"
+            try:
+                self.descriptor = os.open(self.name, CREATE, 0o666, dir_fd=parent)
+            except FileExistsError:
+                continue
+            try:
+                # Another server that is starting may have locked and removed it (``leftovers.py``).
+                fcntl.flock(self.descriptor, fcntl.LOCK_EX)
+                status = os.fstat(self.descriptor)
+                if status.st_nlink:
+                    break
+            except OSError:
+                os.close(self.descriptor)
+                os.unlink(self.name, dir_fd=parent)
+                raise
+            os.close(self.descriptor)
+        self._identity = status.st_dev, status.st_ino
+
+    # The directory.
+
+    def open_parent(self) -> int:
+        """Open the directory of the file, for ``SharedRoot.close_parent``.
+
+        Raise FileNotFoundError if it was replaced, moved or removed, or does not contain the file any more;
+        OSError if it cannot be opened.
+        """
+        root = self._root
+        if self.is_in_root and root.generation == self._generation:
+            return root.descriptor  # open since the file was created
+        try:
+            parent = root.open_parent(self._parts)
+        except OSError as error:
+            if error.errno in _REPLACED:
+                raise FileNotFoundError(errno.ENOENT, "the directory was replaced") from None
+            raise
+        return self._check_parent(parent)
+
+    def check_in(self, parent: int) -> None:
+        """Raise FileNotFoundError unless an open directory contains the file; or OSError."""
+        try:
+            status = os.stat(self.name, dir_fd=parent, follow_symlinks=False)
+        except OSError as error:
+            if error.errno in _REPLACED:
+                raise FileNotFoundError(errno.ENOENT, "the file was removed") from None
+            raise
+        # The number of a deleted file may belong to a new one, of another type.
+        if (status.st_dev, status.st_ino) != self._identity or not stat.S_ISREG(status.st_mode):
+            raise FileNotFoundError(errno.ENOENT, "the file was replaced")
+
+    def _check_parent(self, parent: int) -> int:
+        try:
+            self.check_in(parent)
+        except OSError:
+            self._root.close_parent(parent)
+            raise
+        return parent
+
+    def _open_moved_parent(self) -> int:
+        """Open the directory of the open file, wherever it is now. Raise OSError."""
+        path = os.readlink(f"/proc/self/fd/{self.descriptor}")
+        return self._check_parent(os.open(os.path.dirname(path), OPEN_ROOT))
+
+    # The file.
+
+    def suspend(self) -> None:
+        """Close the file until ``reopen``, if something protects it; idempotent."""
+        if self._may_be_suspended and self.descriptor >= 0:
+            descriptor, self.descriptor = self.descriptor, -1
+            os.close(descriptor)
+
+    def reopen(self, size: int) -> None:
+        """Open the file if it is suspended; raise FileNotFoundError unless it has this size, or OSError."""
+        if self.descriptor >= 0:
+            return
+        parent = self.open_parent()
+        try:
+            self.check_in(parent)  # the type is known before it is opened
+            descriptor = os.open(self.name, _REOPEN, dir_fd=parent)
+        finally:
+            self._root.close_parent(parent)
+        try:
+            status = os.fstat(descriptor)
+            if (status.st_dev, status.st_ino, status.st_size) != (*self._identity, size):
+                raise FileNotFoundError(errno.ENOENT, "the file was replaced or changed")
+        except OSError:
+            os.close(descriptor)
+            raise
+        self.descriptor = descriptor
+
+    def remove(self) -> None:
+        """Remove the file; raise OSError. A suspended one must be the same file."""
+        try:
+            parent = self.open_parent()
+        except OSError:
+            if self.descriptor < 0:
+                raise
+            parent = self._open_moved_parent()
+        try:
+            if self.descriptor < 0:
+                self.check_in(parent)
+            os.unlink(self.name, dir_fd=parent)
+        finally:
+            self._root.close_parent(parent)
+
+    def close(self, close: Callable[[int], None] = os.close) -> None:
+        """Close the file, if it is not suspended, by a function. It has been removed or renamed before."""
+        descriptor, self.descriptor = self.descriptor, -1
+        on_close, self._on_close = self._on_close, None
+        try:
+            if descriptor >= 0:
+                close(descriptor)
+        finally:
+            if on_close is not None:
+                on_close()
