@@ -44,7 +44,6 @@ class Scenario:
     min_attackers: int = 1  # at any scale
     arrival_seconds: float = 1.0  # seconds in which the attackers connect
     open_file_limit: int = 0  # the server's ulimit -n; 0: the highest possible
-    expected_log: str = ""  # required text in the server's log
     max_connections: float = 0  # the server's connection limit, as a share of the attackers; 0: its default
     forbidden_events: Sequence[str] = ()  # events that must not occur
     rests: bool = True  # whether the attackers leave the server idle when they do not reconnect
