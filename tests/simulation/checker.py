@@ -37,6 +37,7 @@ class AnswerChecker:
         self.continues = 0
         self.ended = ""  # how the server's side ended: "end" or "reset"
         self._received = b""
+        self.all_received = bytearray()  # including what has been checked
         self._answered_at: list[float] = []  # when the last two came
         self._ended_at = self._world.now
         self.connected_at = self.since = self._world.now
@@ -62,6 +63,7 @@ class AnswerChecker:
     def receive(self, data: bytes) -> None:
         """Take bytes that came, b"" for the end, and check each answer that is whole."""
         self._received += data
+        self.all_received += data
         if not data:
             self.end("end")
         while self._received:

@@ -1,6 +1,8 @@
 """One run of a seed, from its first client to its last descriptor."""
 
+import hashlib
 import logging
+import re
 import tempfile
 import traceback
 from collections.abc import Iterator
@@ -10,6 +12,7 @@ from random import Random
 from typing import NamedTuple
 from unittest.mock import patch
 
+from reactor.handlers.files.paths import TEMPORARY_PREFIX
 from tests.simulation.clients import BEHAVIOURS, Client
 from tests.simulation.disk import DISK_FAILURE, Disk, FaultyOs
 from tests.simulation.invariants import Invariants
@@ -21,10 +24,14 @@ from tests.simulation.world import Violation, World
 # How many clients a seed has at most, and half of them at least: mostly tens, sometimes hundreds.
 CLIENT_COUNTS = (*(5, 10, 15, 20, 20, 30, 30, 40, 60) * 3, 300, 400)
 SHARED_MEMORY = Path("/dev/shm")
+_DATE = re.compile(rb"\r\nDate: [^\r]*")
 
 
 class Outcome(NamedTuple):
-    """The result of a seed; ``failure`` is "" when it passed."""
+    """The result of a seed; ``failure`` is "" when it passed.
+
+    ``observed`` is a digest of what the server has done for others: see ``digest``.
+    """
 
     seed: int
     failure: str
@@ -32,6 +39,7 @@ class Outcome(NamedTuple):
     clients: int
     allowed: int
     answers: int
+    observed: str
 
 
 def run_seed(seed: int, trace: list[str] | None = None) -> Outcome:
@@ -51,6 +59,7 @@ def run_seed(seed: int, trace: list[str] | None = None) -> Outcome:
             failure = str(violation)
         except Exception:
             failure = f"turn {world.turn}: {traceback.format_exc()}"
+        observed = digest(clients, Path(path, "shared"))
     return Outcome(
         seed,
         failure,
@@ -58,7 +67,26 @@ def run_seed(seed: int, trace: list[str] | None = None) -> Outcome:
         len(clients),
         sum(client.name in world.allowed_failures for client in clients),
         sum(len(client.checker.answers) for client in clients),
+        observed,
     )
+
+
+def digest(clients: list[Client], directory: Path) -> str:
+    """Return a digest of the bytes that each client has received, and of the files at the end.
+
+    It does not depend on when the bytes were received: the value of Date is left out. Nor does it depend on
+    temporary files, whose names are random.
+    """
+    result = hashlib.sha256()
+    for client in clients:
+        received = _DATE.sub(b"", bytes(client.checker.all_received))
+        result.update(f"{client.name} {len(received)} {client.checker.ended}\n".encode() + received)
+    for path in sorted(directory.rglob("*")):
+        if not path.name.startswith(TEMPORARY_PREFIX):
+            content = path.read_bytes() if path.is_file() else b""
+            name = str(path.relative_to(directory))
+            result.update(f"{name} {len(content)}\n".encode() + content)
+    return result.hexdigest()
 
 
 def run(world: World, disk: Disk, clients: list[Client]) -> None:
