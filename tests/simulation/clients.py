@@ -62,11 +62,12 @@ class Client:
         self.world: World = site.world
         self.site = site
         self.name = writer.name
+        self.random = self.world.stream(self.name)
         self.behaviour = behaviour
         self.exchanges = self._write(writer)
         self.at_once = (
             behaviour in ("slow-reading", "flooding", "half-closing", "truncating")
-            or self.world.random.random() < 0.5
+            or self.random.random() < 0.5
         )
         if any(each.is_live for each in self.exchanges) and self._bytes_to_send() > MAX_BEHIND_A_LIVE_STREAM:
             self.exchanges = [each for each in self.exchanges if not each.is_live]
@@ -78,11 +79,11 @@ class Client:
         self.checked = False
         self.complete = 0  # how many requests are sent whole
         self._is_blocked = False  # it is about to send more than the server's kernel has room for
-        self._sender = Process(self.world, self._send())
+        self._sender = Process(self.world, self._send(), self.random)
         self._reader: Process | None = None
 
     def _write(self, writer: ScriptWriter) -> list[Exchange]:
-        random = self.world.random
+        random = self.random
         if self.behaviour == "silent":
             return []
         if self.behaviour == "flooding":
@@ -107,7 +108,7 @@ class Client:
     # What the client does.
 
     def _send(self) -> Steps:
-        random = self.world.random
+        random = self.random
         yield random.random() * random.choice((0.01, 1.0, 10.0))
         if not self._connect():
             self.checked = True
@@ -142,7 +143,7 @@ class Client:
 
     def _connect(self) -> bool:
         """Connect; return False when the server no longer listens."""
-        random = self.world.random
+        random = self.random
         total = self._bytes_to_send()
         sizes = (1, 100, 3_000, 65_536)
         self.tcp = TcpConnection(
@@ -155,7 +156,7 @@ class Client:
             self.world.allow_failure(self.name, "it was refused")
             return False
         self.world.log("%s (%s) connects", self.name, self.behaviour)
-        self._reader = Process(self.world, self._read())
+        self._reader = Process(self.world, self._read(), self.random)
         return True
 
     def _send_script(self) -> Steps:
@@ -168,12 +169,12 @@ class Client:
             if self.checker.close_announced:
                 return
             if self.behaviour == "overrunning" and place == len(script):
-                self._send_overrun(exchange.data + CANARY * self.world.random.choice((1, 30)))
+                self._send_overrun(exchange.data + CANARY * self.random.choice((1, 30)))
                 return
             yield from self._send_exchange(exchange, place)
             if not self.at_once and place < len(script):
                 yield lambda place=place: len(self.checker.answers) >= place or bool(self.checker.ended)  # type: ignore[misc]
-                yield self.world.random.random() * self.world.random.choice((0.0, 0.0, 0.1, 30.0))
+                yield self.random.random() * self.random.choice((0.0, 0.0, 0.1, 30.0))
         if self.behaviour == "slow-head":
             yield from self._trickle(b"GET / HTTP/1.1\r\nX: ")
         elif self.behaviour == "slow-body":
@@ -182,7 +183,7 @@ class Client:
     def _send_exchange(self, exchange: Exchange, place: int) -> Steps:
         """Send a request in pieces; with Expect, send the body after the 100 response."""
         # RFC 9112, 2.2: an empty line before a request line is to be ignored.
-        before = b"\r\n" if self.world.random.random() < 0.1 else b""
+        before = b"\r\n" if self.random.random() < 0.1 else b""
         yield from self._send_pieces(before + exchange.data)
         if exchange.delayed_body is None:
             self._note_complete(place)
@@ -225,7 +226,7 @@ class Client:
     def _cut_script(self) -> list[Exchange]:
         """Cut the script off in the middle of its last request, which may be refused before its end."""
         last = self.exchanges[-1]
-        data = last.data[: self.world.random.randrange(len(last.data))]
+        data = last.data[: self.random.randrange(len(last.data))]
         self.world.log("%s will stop after %d bytes of %s", self.name, len(data), last.words)
         refusals = last.statuses if last.statuses > (399,) else ()
         self.exchanges[-1] = replace(last, data=data, statuses=refusals, content=None, delayed_body=None)
@@ -234,7 +235,7 @@ class Client:
 
     def _pieces(self, data: bytes) -> Iterator[tuple[bytes, float]]:
         """Cut bytes into pieces, each followed by a pause."""
-        random = self.world.random
+        random = self.random
         count = random.choice((1, 1, 2, 4, 12))
         cuts = sorted(random.randrange(len(data) + 1) for _ in range(count - 1))
         longest = random.choice((0.0, 1e-4, 0.05, 0.2))
@@ -261,7 +262,7 @@ class Client:
             if self.checker.ended:
                 break
             yield from self._push(b"a")
-            yield self.world.random.random()
+            yield self.random.random()
 
     def _finish(self) -> Steps:
         """Wait for the answers due; then leave as the behaviour says."""
@@ -269,7 +270,7 @@ class Client:
         tcp, behaviour = self.tcp, self.behaviour
         if behaviour in ("vanishing", "resetting", "leaving"):
             self.world.allow_failure(self.name, f"it is {behaviour}")
-            yield self.world.random.random() * self.world.random.choice((0.0, 0.01, 5.0))
+            yield self.random.random() * self.random.choice((0.0, 0.01, 5.0))
             self._disconnect()
             return
         if behaviour == "late-sending":
@@ -305,7 +306,7 @@ class Client:
 
     def _read(self) -> Steps:
         assert self.tcp is not None
-        random = self.world.random
+        random = self.random
         size, pause = 65_536, random.choice((1e-4, 1e-3, 0.05))
         if self.behaviour == "slow-reading":
             size, pause = (

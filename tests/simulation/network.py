@@ -32,6 +32,7 @@ class Handle:
     def __init__(self, network: "Network", name: str) -> None:
         self.network = network
         self.name = name
+        self.random = network.world.stream(f"{name}'s socket")
         self.descriptor = network.open(self)
 
     def fileno(self) -> int:
@@ -55,7 +56,7 @@ class Handle:
             network.world.fail(f"{call} on the closed handle of {self.name}")
         if exact:
             return
-        if network.world.happens("eagain"):
+        if network.world.happens("eagain", self.random):
             network.denied.add(self.descriptor)
             network.world.log("  %s: %s: false EAGAIN", self.name, call)
             raise BlockingIOError(errno.EAGAIN, "planted")
@@ -98,8 +99,8 @@ class Socket(Handle):
         self._raise_reset("recv", end_is_quiet=True)
         if not tcp.up and not tcp.up_ended and not tcp.server_reset:
             raise BlockingIOError(errno.EAGAIN, "no data")
-        if network.world.happens("short"):
-            size = network.world.random.randint(1, size)
+        if network.world.happens("short", self.random):
+            size = self.random.randint(1, size)
         data = bytes(tcp.up[:size])
         del tcp.up[:size]
         if data or not self._end_reported:
@@ -161,8 +162,8 @@ class Socket(Handle):
         room = min(wanted, tcp.down_size - len(tcp.down))
         if room <= 0 < wanted and not tcp.client_closed:
             raise BlockingIOError(errno.EAGAIN, "full")
-        if room > 1 and network.world.happens("short"):
-            room = network.world.random.randint(1, room)
+        if room > 1 and network.world.happens("short", self.random):
+            room = self.random.randint(1, room)
         return room
 
     def _push(self, call: str, data: bytes) -> int:
@@ -182,7 +183,7 @@ class Socket(Handle):
         """Raise what a reset raises, once; after that, receiving ends and sending fails."""
         tcp, network = self.tcp, self.network
         assert not self.blocking, f"{call} on a blocking handle"
-        if not tcp.server_reset and network.world.happens("reset"):
+        if not tcp.server_reset and network.world.happens("reset", self.random):
             network.world.allow_failure(tcp.name, "the network broke the connection")
             tcp.break_client()
             tcp.break_server()
@@ -227,13 +228,13 @@ class Listener(Handle):
         world, network = self.network.world, self.network
         if not self.waiting:
             raise BlockingIOError(errno.EAGAIN, "accept queue empty")
-        if network.is_full or world.happens("emfile"):
+        if network.is_full or world.happens("emfile", self.random):
             world.log("  accept: out of descriptors")
-            raise OSError(world.random.choice(_NO_ROOM), "no room")
+            raise OSError(self.random.choice(_NO_ROOM), "no room")
         tcp = self.waiting.popleft()
         network.moved.add(self.descriptor)
         network.touch(self.descriptor)
-        if world.happens("abort"):
+        if world.happens("abort", self.random):
             world.allow_failure(tcp.name, "it disconnected before it was accepted")
             tcp.server_closed = True
             tcp.break_client()

@@ -115,16 +115,17 @@ class Ticker(EventHandler):
         super().__init__()
         self._site = site
         self._streams: list[tuple[LiveStream, list[bytes]]] = []
+        self._random = site.world.stream("ticker")
 
     def add(self, stream: LiveStream, pieces: list[bytes]) -> None:
         """Send these pieces in time."""
         self._streams.append((stream, pieces))
-        self.deadline = min(self.deadline, self._site.reactor.now + self._site.world.random.random())
+        self.deadline = min(self.deadline, self._site.reactor.now + self._random.random())
         self._site.reactor.refresh(self)
 
     def on_deadline(self) -> None:
         """Send the next piece of any stream, or end it."""
-        random = self._site.world.random
+        random = self._random
         stream, pieces = random.choice(self._streams)
         if pieces and not stream.closed:
             stream.send(pieces.pop(0))
@@ -141,21 +142,22 @@ class Worker(EventHandler):
         super().__init__()
         self._site = site
         self._calls: list[tuple[str, Callable[[], object]]] = []  # with the name of the client
+        self._random = site.world.stream("worker")
 
     def add(self, function: Callable[[], object]) -> None:
         """Call a function later."""
         world = self._site.world
         self._calls.append((world.current, function))
-        self.deadline = min(self.deadline, self._site.reactor.now + world.random.random())
+        self.deadline = min(self.deadline, self._site.reactor.now + self._random.random())
         self._site.reactor.refresh(self)
 
     def on_deadline(self) -> None:
         """Call one of the functions."""
         world = self._site.world
-        world.current, function = self._calls.pop(world.random.randrange(len(self._calls)))
+        world.current, function = self._calls.pop(self._random.randrange(len(self._calls)))
         world.log("  a worker thread has worked for %s", world.current)
         function()
-        self.deadline = self._site.reactor.now + world.random.random() if self._calls else inf
+        self.deadline = self._site.reactor.now + self._random.random() if self._calls else inf
 
 
 class Site:
