@@ -25,7 +25,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from reactor.handlers.files.cache import MAX_FILE_SIZE
-from tests.simulation.checker import AnswerChecker
+from tests.simulation.checker import NOT_READING, PAUSED_READING, AnswerChecker
 from tests.simulation.scripts import Exchange, ScriptWriter, head
 from tests.simulation.site import TOO_MANY_BYTES, Site
 from tests.simulation.tcp import ByteSummary, Reset, TcpConnection
@@ -77,6 +77,7 @@ class Client:
         self.checker = AnswerChecker(site, writer.disk, self.name, behaviour, self.exchanges)
         self.tcp: TcpConnection | None = None
         self.checked = False
+        self.refused = False  # it came when the server had stopped
         self.complete = 0  # how many requests are sent whole
         self._is_blocked = False  # it is about to send more than the server's kernel has room for
         self._sender = Process(self.world, self._send(), self.random)
@@ -111,7 +112,7 @@ class Client:
         random = self.random
         yield random.random() * random.choice((0.01, 1.0, 10.0))
         if not self._connect():
-            self.checked = True
+            self.checked = self.refused = True
             return
         self.checker.connected_at = self.checker.since = self.world.now
         if self.behaviour != "silent":
@@ -153,7 +154,9 @@ class Client:
         )
         self.tcp.notify_client = self._notify
         if not self.site.listener.connect(self.tcp):
-            self.world.allow_failure(self.name, "it was refused")
+            self.world.log("%s: it was refused", self.name)
+            if self.site.is_listening:
+                self.world.fail(f"{self.name} is refused, and the server is not stopping")
             return False
         self.world.log("%s (%s) connects", self.name, self.behaviour)
         self._reader = Process(self.world, self._read(), self.random)
@@ -211,8 +214,6 @@ class Client:
         if sent < len(data):
             self.world.allow_failure(self.name, "the server may not receive its last bytes together")
             self.tcp.client_half_close()
-        elif self.world.rates["eagain"]:
-            self.world.allow_failure(self.name, "the server may have got EAGAIN")
 
     def _may_send_body(self, place: int) -> bool:
         """Whether 100 (Continue) or a final answer has come to the request in this place."""
@@ -274,7 +275,6 @@ class Client:
             self._disconnect()
             return
         if behaviour == "late-sending":
-            self.world.allow_failure(self.name, "it sent bytes after its last request")
             yield from self._push(CANARY)
         if behaviour in HALF_CLOSING:
             self.world.log("%s half-closes", self.name)
@@ -314,13 +314,16 @@ class Client:
                 random.choice((0.5, 10.0, 35.0)),
             )
         elif self.behaviour == "not-reading":
-            self.world.allow_failure(self.name, "it does not read")
-            yield 40.0 + random.random() * 100.0
+            pause = 40.0 + random.random() * 100.0
+            patient = pause < self.site.settings.stall_timeout
+            self.world.allow_failure(self.name, PAUSED_READING if patient else NOT_READING)
+            yield pause
+            pause = 1e-3
         while not self.checker.ended:
             yield lambda: self.tcp.client_can_read  # type: ignore[union-attr]
             yield random.random() * pause
             try:
-                data = self.tcp.client_receive(size)
+                data = self.tcp.client_receive(size, self.world.now)
             except Reset:
                 self.checker.end("reset")
             else:

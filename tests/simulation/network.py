@@ -147,6 +147,7 @@ class Socket(Handle):
             clean = self._linger and not tcp.up and not tcp.server_reset
             self.network.world.log("  %s: close%s", self.name, "" if clean else ", which resets")
             tcp.server_closed = tcp.down_ended = True
+            tcp.closed_at = self.network.world.now
             tcp.notify_server = lambda: None
             if not clean:
                 tcp.break_client()

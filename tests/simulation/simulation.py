@@ -5,6 +5,7 @@ import logging
 import re
 import tempfile
 import traceback
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -30,6 +31,8 @@ _DATE = re.compile(rb"\r\nDate: [^\r]*")
 class Outcome(NamedTuple):
     """The result of a seed; ``failure`` is "" when it passed.
 
+    ``refused`` clients connect when the server has stopped. ``excused`` ones may get fewer answers than they
+    have sent requests, for the reasons counted in ``excuses``: some clients have several.
     ``observed`` is a digest of what the server has done for others: see ``digest``.
     """
 
@@ -37,9 +40,11 @@ class Outcome(NamedTuple):
     failure: str
     turns: int
     clients: int
-    allowed: int
+    refused: int
+    excused: int
     answers: int
     observed: str
+    excuses: Counter[str]
 
 
 def run_seed(seed: int, trace: list[str] | None = None) -> Outcome:
@@ -65,9 +70,11 @@ def run_seed(seed: int, trace: list[str] | None = None) -> Outcome:
         failure,
         world.turn,
         len(clients),
-        sum(client.name in world.allowed_failures for client in clients),
+        sum(client.refused for client in clients),
+        sum(bool(client.checker.excuses) for client in clients),
         sum(len(client.checker.answers) for client in clients),
         observed,
+        Counter(each for client in clients for each in client.checker.excuses),
     )
 
 

@@ -40,6 +40,8 @@ MAX_IN_MEMORY = 64 * 1024
 # Reasons why a client may fail.
 TOO_MANY_BYTES = "more bytes arrived during a suspension than the server reads in a turn"
 ABORTED = "the shutdown ended before it was served"
+EVICTED = "it was closed at the connection limit"
+HALF_CLOSED = "it half-closed before its answer was known"
 
 
 class SimulatedContext(ServerContext):
@@ -197,6 +199,8 @@ class Site:
         self.connections: dict[int, Connection] = {}  # all that are not yet closed
         self.changed: list[tuple[Connection, State | None, State]] = []  # in this turn
         self.largest_answers: dict[str, int] = {}  # bytes in memory, by the client's name
+        # How many answers a client must get whose connection is closed early, by its name.
+        self.answers_before_end: dict[str, int] = {}
         self.progressed: set[str] = set()  # clients whose body advanced, though no byte was sent
         self.listener = Listener(self.network)
         self.limit = random.choice((3, 12, 1000, 1000, 1000, 1000))
@@ -217,6 +221,11 @@ class Site:
         if not self.exited:
             self.world.log("SIGTERM")
             self.signals.handle.send(signal.SIGTERM)
+
+    @property
+    def is_listening(self) -> bool:
+        """Whether a client that connects must be accepted."""
+        return self.context.state in (ServerState.RUNNING, ServerState.UNREADY) and not self.exited
 
     def receive_signal(self) -> None:
         """Act on a signal, as the server does."""
@@ -261,7 +270,7 @@ class Site:
         self.world.log("  %s: %s -> %s", connection.peer, before.name if before else "new", state.name)
         self.connections[connection.number] = connection
         if before is State.AWAITING_RESULT and state is State.CLOSED:
-            self.world.allow_failure(connection.peer, "it closed while its answer was not known")
+            self._check_closed_without_result(connection)
         called = self.reactor.called[-1][0] if self.reactor.called else None
         # The accept queue is accepted by the call that begins to stop the server, too.
         stopping = self.context.state is ServerState.STOPPING and not isinstance(called, Connection)
@@ -277,7 +286,17 @@ class Site:
         served = before is State.RECEIVING_HEAD and connection.served
         if before not in DISPENSABLE or served or len(self.context.connections) <= self.limit:
             self.world.fail(f"the acceptor has closed {connection.peer}, which was {before}")
-        self.world.allow_failure(connection.peer, "it was closed at the connection limit")
+        self.world.allow_failure(connection.peer, EVICTED)
+        self.answers_before_end.setdefault(connection.peer, connection.served)
+
+    def _check_closed_without_result(self, connection: Connection) -> None:
+        """Check that the server drops a result only for a client that has closed its sending side."""
+        tcp = connection.handle.tcp
+        if tcp.up_ended and not tcp.client_closed:
+            self.world.allow_failure(connection.peer, HALF_CLOSED)
+            self.answers_before_end.setdefault(connection.peer, connection.served)
+        elif not self.world.allowed_failures.get(connection.peer):
+            self.world.fail(f"{connection!r} is closed before its result is known")
 
     def close(self) -> None:
         """Close everything that is still open."""
