@@ -86,13 +86,19 @@ def excuses(outcomes: list[Outcome]) -> str:
     clients = sum(outcome.clients for outcome in outcomes)
     refused = sum(outcome.refused for outcome in outcomes)
     excused = sum(outcome.excused for outcome in outcomes)
+    connected = clients - refused
+    shortened = sum(outcome.shortened for outcome in outcomes)
     reasons = sum((outcome.excuses for outcome in outcomes), Counter[str]())
     lines = [
-        (excused, "clients are excused: they may get fewer answers than they have sent requests"),
-        *((count, f"  {reason}") for reason, count in reasons.most_common()),
-        (refused, "clients connect when the server has stopped, and send nothing"),
+        (connected - excused - shortened, "must get the answer to every request"),
+        (shortened, "must get every answer made before the server closed the connection early"),
+        (excused, "are excused: what they get must be right, but may be less"),
     ]
-    return "\n".join(f"{count / max(clients, 1):6.1%} {text}" for count, text in lines)
+    table = [f"{connected:,} clients were connected, of which"]
+    table += [f"{count / max(connected, 1):6.1%} {text}" for count, text in lines]
+    table += ["Reasons for less than every answer (the first one of each client):"]
+    table += [f"{count / max(connected, 1):6.1%} {reason}" for reason, count in reasons.most_common()]
+    return "\n".join(table)
 
 
 if __name__ == "__main__":

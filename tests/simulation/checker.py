@@ -13,7 +13,7 @@ from typing import NoReturn
 from reactor.server.connection import STOP_GRACE
 from tests.simulation.disk import DISK_ERRORS, DISK_FAILURE, REPLACED, Disk
 from tests.simulation.scripts import Exchange
-from tests.simulation.site import EVICTED, HALF_CLOSED, TOO_MANY_BYTES, Site
+from tests.simulation.site import ABORTED, EVICTED, HALF_CLOSED, TOO_MANY_BYTES, Site
 from tests.simulation.tcp import TcpConnection
 from tests.support.in_process import Answer, parse_response
 
@@ -26,7 +26,7 @@ DELAYING_REASONS = frozenset({NOT_READING, PAUSED_READING, TOO_MANY_BYTES})
 # the connection is closed.
 CHANGING_REASONS = frozenset({DISK_FAILURE, PAUSED_READING, TOO_MANY_BYTES})
 # After these, the client must have got the answers that were made before.
-SHORTENING_REASONS = frozenset({EVICTED, HALF_CLOSED})
+SHORTENING_REASONS = frozenset({EVICTED, HALF_CLOSED, ABORTED})
 SLACK = 1.0  # seconds in which a deadline must show at the client
 
 
@@ -52,6 +52,8 @@ class AnswerChecker:
         self.jumped = (
             False  # the clock jumped while the client was connected: its connection may have lasted longer
         )
+        # It must have got only the answers that were made before the server closed the connection early.
+        self.is_shortened = False
         self.stopping = False  # the server may close after any answer, and say so
         self.close_announced = False  # the server is stopping and announced the close: nothing more will come
 
@@ -102,11 +104,15 @@ class AnswerChecker:
 
     def check_end(self, tcp: TcpConnection) -> None:
         """Check the total, after the last byte."""
-        if self.ended == "reset" and tcp.sent_late and self._has_lingered(tcp):
+        late = self.ended == "reset" and tcp.sent_late and self._has_lingered(tcp)
+        if late and not self.is_complete:
             self._world.allow_failure(self._name, SENT_LATE)
         excuses = self.excuses
         self._world.log("%r has finished: %s", self, ", ".join(excuses or ["all answers are correct"]))
-        if self.ended == "end" and SHORTENING_REASONS.issuperset(excuses):
+        self.is_shortened = (
+            bool(excuses) and self.ended == "end" and SHORTENING_REASONS.issuperset(excuses)
+        )
+        if self.is_shortened:
             self.required = min(
                 self.required, self._site.answers_before_end.get(self._name, self.required)
             )
@@ -116,7 +122,7 @@ class AnswerChecker:
             self._fail(f"got no answers from {self.exchanges[len(self.answers)].words} on ({self.ended})")
         if self._received:
             self._fail(f"got a partial answer: {self._received[:80]!r}")
-        if self.ended == "reset":
+        if self.ended == "reset" and not late:
             self._fail("was reset")
         if not excuses:
             self._check_timeout(tcp)

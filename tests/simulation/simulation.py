@@ -32,7 +32,8 @@ class Outcome(NamedTuple):
     """The result of a seed; ``failure`` is "" when it passed.
 
     ``refused`` clients connect when the server has stopped. ``excused`` ones may get fewer answers than they
-    have sent requests, for the reasons counted in ``excuses``: some clients have several.
+    have sent requests, for the reasons counted in ``excuses``: some clients have several. ``shortened`` ones
+    are not excused: the server closed early, and they must have got every answer that it had made.
     ``observed`` is a digest of what the server has done for others: see ``digest``.
     """
 
@@ -42,6 +43,7 @@ class Outcome(NamedTuple):
     clients: int
     refused: int
     excused: int
+    shortened: int
     answers: int
     observed: str
     excuses: Counter[str]
@@ -71,10 +73,11 @@ def run_seed(seed: int, trace: list[str] | None = None) -> Outcome:
         world.turn,
         len(clients),
         sum(client.refused for client in clients),
-        sum(bool(client.checker.excuses) for client in clients),
+        sum(bool(each.checker.excuses) and not each.checker.is_shortened for each in clients),
+        sum(client.checker.is_shortened for client in clients),
         sum(len(client.checker.answers) for client in clients),
         observed,
-        Counter(each for client in clients for each in client.checker.excuses),
+        Counter(each for client in clients for each in client.checker.excuses[:1]),
     )
 
 
@@ -158,7 +161,7 @@ def plan_replacement(world: World, disk: Disk, clients: list[Client]) -> None:
 
 def stops(random: Random) -> list[float]:
     """Choose the times of stop signals: mostly one, if any."""
-    first = random.random() * random.choice((0.01, 1.0, 10.0, 30.0))
+    first = random.random() * random.choice((0.01, 1.0, 1.0, 10.0, 10.0, 30.0, 60.0))
     second = first + random.random() * random.choice((0.01, 10.0))
     return random.choice((*([[]] * 6), *([[first]] * 3), [first, second]))
 

@@ -240,6 +240,7 @@ class Site:
             if not self._may_abort_requests():
                 self.world.fail(f"the shutdown has finished before {connection!r}")
             self.world.allow_failure(connection.peer, ABORTED)
+            self.answers_before_end.setdefault(connection.peer, connection.served)
             connection.abort()
         for closed, deferred in list(self.context.abandoned.items()):
             closed.drop_result(deferred)
