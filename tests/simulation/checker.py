@@ -24,14 +24,18 @@ SENT_LATE = "it sent bytes after the server had waited for its end"
 DELAYING_REASONS = frozenset({NOT_READING, PAUSED_READING, TOO_MANY_BYTES})
 # These may change an answer. They excuse nothing: every request must be answered, until an answer says that
 # the connection is closed.
-CHANGING_REASONS = frozenset({DISK_FAILURE, PAUSED_READING, TOO_MANY_BYTES})
+CHANGING_REASONS = frozenset({DISK_FAILURE, PAUSED_READING})
 # After these, the client must have got the answers that were made before.
 SHORTENING_REASONS = frozenset({EVICTED, HALF_CLOSED, ABORTED})
+EARLY = 5.0  # seconds in which a client has sent its first bytes, before its timeout counts here
 SLACK = 1.0  # seconds in which a deadline must show at the client
 
 
 class AnswerChecker:
     """Takes the bytes that one client is given. ``since`` is when its timeout began."""
+
+    # For a client whose body becomes too slow: how long it may last, in seconds.
+    content_lasts = 0.0
 
     def __init__(self, site: Site, disk: Disk, name: str, behaviour: str, exchanges: list[Exchange]) -> None:
         self._site = site
@@ -155,6 +159,8 @@ class AnswerChecker:
         if not matches:
             self._fail(f"got {content[:60]!r} ({len(content)} bytes) to {exchange.words}")
         closes = answer.headers.get("connection") == "close"
+        if exchange.keeps and not closes and answer.headers.get("connection") != "keep-alive":
+            self._fail(f"got no Connection: keep-alive after {exchange.words}")
         self.close_announced = closes and not exchange.closes and self.stopping
         if closes is not exchange.closes and not self.close_announced:
             self._fail(f"got Connection: {answer.headers.get('connection')} after {exchange.words}")
@@ -176,7 +182,7 @@ class AnswerChecker:
             statuses = (*statuses, REPLACED)
         of_disk = exchange.on_disk and DISK_FAILURE in allowed_failures and answer.status in statuses
         late = not DELAYING_REASONS.isdisjoint(allowed_failures) or (
-            self.jumped and self._behaviour == "truncating"
+            self.jumped and self._behaviour in ("truncating", "bursting")
         )
         of_time = answer.status == 408 and late
         if not of_disk and not of_time:
@@ -217,11 +223,15 @@ class AnswerChecker:
             "silent": settings.first_octet_timeout,
             "slow-head": settings.head_timeout + settings.linger_timeout,
             "slow-body": settings.content_timeout + settings.linger_timeout,
+            "slowing": self.content_lasts + settings.linger_timeout,
         }.get(self._behaviour)
         # The last answer is the 408; its request could not begin before the previous answer.
         kept = self._ended_at - max(self.since, tcp.accepted_at, *self._answered_at[:-1])
         if longest is not None and not self.jumped and kept > longest + SLACK:
             self._fail(f"stayed open for {kept:.1f} s, not {longest:g} s")
+        was_late = bool(self.answers) and self.answers[-1].status == 408
+        if self._behaviour == "slowing" and was_late and not self.jumped and kept < self.content_lasts - EARLY:
+            self._fail(f"was closed after {kept:.1f} s, not {self.content_lasts:g} s")
 
     def _fail(self, reason: str) -> NoReturn:
         self._world.fail(f"{self!r}: {reason}")

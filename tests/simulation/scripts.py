@@ -25,6 +25,7 @@ class Exchange:
     content: bytes | Check | None = None  # None when any will do
     method: str = "GET"
     closes: bool = False  # the server closes after its answer
+    keeps: bool = False  # the answer says that the connection is kept, as in HTTP/1.0
     on_disk: bool = False  # a disk fault may change the answer
     delayed_body: bytes | None = None  # content that follows only after 100 (Continue)
     compressed: bool = False  # gzip was asked for

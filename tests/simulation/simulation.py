@@ -14,12 +14,13 @@ from typing import NamedTuple
 from unittest.mock import patch
 
 from reactor.handlers.files.paths import TEMPORARY_PREFIX
+from tests.simulation.application import PlannedError
 from tests.simulation.clients import BEHAVIOURS, Client
 from tests.simulation.disk import DISK_FAILURE, Disk, FaultyOs
 from tests.simulation.invariants import Invariants
 from tests.simulation.scripts import ScriptWriter
 from tests.simulation.selector import NOT_REGISTERED
-from tests.simulation.site import PlannedError, Site
+from tests.simulation.site import Site
 from tests.simulation.world import Violation, World
 
 # How many clients a seed has at most, and half of them at least: mostly tens, sometimes hundreds.

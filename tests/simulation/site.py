@@ -29,6 +29,7 @@ from reactor.server.context import ServerContext, ServerState
 from reactor.server.shutdown import Shutdown
 from reactor.server.state import State
 from reactor.settings import Settings
+from tests.simulation.application import PlannedError, add_routes
 from tests.simulation.disk import Disk
 from tests.simulation.network import Listener, Network, Signals
 from tests.simulation.selector import NOT_REGISTERED, SimulatedSelector
@@ -37,6 +38,8 @@ from tests.simulation.world import World
 # Where a connection may be closed in favour of another: no answer is in progress.
 DISPENSABLE = (State.ACCEPTED, State.IDLE, State.RECEIVING_HEAD, State.DRAINING)
 MAX_IN_MEMORY = 64 * 1024
+MAX_BODY = 120_000
+MAX_CHUNK_EXTENSIONS = 500  # bytes in one body
 # Reasons why a client may fail.
 TOO_MANY_BYTES = "more bytes arrived during a suspension than the server reads in a turn"
 ABORTED = "the shutdown ended before it was served"
@@ -203,7 +206,7 @@ class Site:
         self.answers_before_end: dict[str, int] = {}
         self.progressed: set[str] = set()  # clients whose body advanced, though no byte was sent
         self.listener = Listener(self.network)
-        self.limit = random.choice((3, 12, 1000, 1000, 1000, 1000))
+        self.limit = random.choice((3, 12, *(1000,) * 6))
         listener: Any = self.listener
         self.acceptor = Acceptor(self.context, listener, self.limit, SimulatedConnection)
         self.reactor.register(self.acceptor)
@@ -312,6 +315,7 @@ class Site:
 
     def _routes(self) -> Router:
         routes = handlers.build(self.store)
+        add_routes(routes)
 
         @routes.post("/mirror", sink=buffered(MAX_IN_MEMORY))
         def mirror(request: Request) -> Response:
@@ -376,10 +380,6 @@ class SimulatedLiveStream(LiveStream):
         super().close()
 
 
-class PlannedError(Exception):
-    """The exception of a handler that fails on purpose."""
-
-
 def pieces_of(request: Request) -> list[bytes]:
     """Return the content of a stream, piece by piece."""
     return [piece_of(request.params["mark"], number) for number in range(int(request.params["count"]))]
@@ -403,6 +403,9 @@ def choose_settings(world: World) -> Settings:
         turn_compress=choose((4_096, 65_536)),
         turn_accepts=choose((1, 3, 64)),
         min_free_space=1,
+        max_body=MAX_BODY,
+        max_chunk_extensions=MAX_CHUNK_EXTENSIONS,
+        turn_requests=choose((2, 64, 64)),
         shutdown_delay=choose((0, 0, 0.5, 3)),
-        shutdown_timeout=choose((0, 8, 8, 8, 8, 30)),
+        shutdown_timeout=choose((0, *(8,) * 6, 30)),
     )
