@@ -1,10 +1,10 @@
 """Routes for what the built-in ones do not do: small limits, failing sinks, responses that are known later.
 
-    POST /small            returns a body of at most 1,000 bytes
-    POST /refuses          takes such a body, and its handler answers 403
-    POST /sink-fails       its sink raises an exception
-    GET  /later/{mark}     is answered after a worker thread has worked, twice
-    GET  /fails-later      fails after that
+POST /small            returns a body of at most 1,000 bytes
+POST /refuses          takes such a body, and its handler answers 403
+POST /sink-fails       its sink raises an exception
+GET  /later/{mark}     is answered after a worker thread has worked, twice
+GET  /fails-later      fails after that
 """
 
 from collections.abc import Callable, Generator
@@ -52,6 +52,7 @@ def add_routes(routes: Router) -> None:
     @routes.get("/fails-later")
     def fails_later(request: Request) -> Deferred:
         return Deferred(steps(""))
+
 
 def steps(mark: str) -> Generator[Callable[[], Any], Any, Response]:
     """Work in two steps, then return the mark; without a mark, fail."""

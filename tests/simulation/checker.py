@@ -113,13 +113,9 @@ class AnswerChecker:
             self._world.allow_failure(self._name, SENT_LATE)
         excuses = self.excuses
         self._world.log("%r has finished: %s", self, ", ".join(excuses or ["all answers are correct"]))
-        self.is_shortened = (
-            bool(excuses) and self.ended == "end" and SHORTENING_REASONS.issuperset(excuses)
-        )
+        self.is_shortened = bool(excuses) and self.ended == "end" and SHORTENING_REASONS.issuperset(excuses)
         if self.is_shortened:
-            self.required = min(
-                self.required, self._site.answers_before_end.get(self._name, self.required)
-            )
+            self.required = min(self.required, self._site.answers_before_end.get(self._name, self.required))
         elif excuses:
             return
         if not self.is_complete:
@@ -229,8 +225,8 @@ class AnswerChecker:
         kept = self._ended_at - max(self.since, tcp.accepted_at, *self._answered_at[:-1])
         if longest is not None and not self.jumped and kept > longest + SLACK:
             self._fail(f"stayed open for {kept:.1f} s, not {longest:g} s")
-        was_late = bool(self.answers) and self.answers[-1].status == 408
-        if self._behaviour == "slowing" and was_late and not self.jumped and kept < self.content_lasts - EARLY:
+        is_early = self._behaviour == "slowing" and kept < self.content_lasts - EARLY
+        if is_early and not self.jumped and self.answers and self.answers[-1].status == 408:
             self._fail(f"was closed after {kept:.1f} s, not {self.content_lasts:g} s")
 
     def _fail(self, reason: str) -> NoReturn:

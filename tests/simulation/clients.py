@@ -86,10 +86,7 @@ class Client:
         self.behaviour = behaviour
         self.content_lasts = 0.0  # seconds until the server gives up a body that becomes slow
         self.exchanges = self._write(writer)
-        self.at_once = (
-            behaviour in SENDING_AT_ONCE
-            or self.random.random() < 0.5
-        )
+        self.at_once = behaviour in SENDING_AT_ONCE or self.random.random() < 0.5
         if any(each.is_live for each in self.exchanges) and self._bytes_to_send() > MAX_BEHIND_A_LIVE_STREAM:
             self.exchanges = [each for each in self.exchanges if not each.is_live]
         contents = [each.content for each in self.exchanges if isinstance(each.content, bytes)]
@@ -113,7 +110,8 @@ class Client:
             return [writer.write_short() for _ in range(random.choice((10, 40, 80)))]
         exchanges = [self._write_one(writer) for _ in range(random.choice((1, 1, 2, 3, 6)))]
         if self.behaviour in HALF_CLOSING:
-            exchanges = [each for each in exchanges if not each.is_live] or [writer.root()]
+            exchanges = [each for each in exchanges if not each.is_live and not each.is_later]
+            exchanges = exchanges or [writer.root()]
         if self.behaviour == "slow-head":
             exchanges.append(Exchange(b"", (408,), closes=True))
         elif self.behaviour == "slow-body":

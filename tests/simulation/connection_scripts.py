@@ -33,7 +33,7 @@ def body_of(writer: ScriptWriter, size: int) -> bytes:
 
 def repeated(writer: ScriptWriter) -> Exchange:
     """Ask with one of a few heads, which are cached."""
-    agent = writer.world.random.choice("abc")
+    agent = writer.world.random.choice("abcdefg") * writer.world.random.choice((1, 1, 300))
     return Exchange(head("GET /user-agent HTTP/1.1", f"User-Agent: {agent}"), content=agent.encode())
 
 
@@ -55,7 +55,8 @@ def small(writer: ScriptWriter) -> Exchange:
 
 def too_large_and_discarded(writer: ScriptWriter) -> Exchange:
     """Send a body over the limit of its sink, whose rest is discarded."""
-    content = body_of(writer, writer.world.random.choice((SMALL + 1, 5_000, 60_000 if writer.large else 9_000)))
+    largest = 60_000 if writer.large else 9_000
+    content = body_of(writer, writer.world.random.choice((SMALL + 1, 5_000, largest)))
     data = head("POST /small HTTP/1.1", f"Content-Length: {len(content)}") + content
     return Exchange(data, (413,), is_line, "POST")
 
@@ -70,12 +71,12 @@ def refused_by_handler(writer: ScriptWriter) -> Exchange:
 def known_later(writer: ScriptWriter) -> Exchange:
     """Ask for a response that is not known at once."""
     mark = writer.mark()
-    return Exchange(head(f"GET /later/{mark} HTTP/1.1"), content=mark.encode())
+    return Exchange(head(f"GET /later/{mark} HTTP/1.1"), content=mark.encode(), is_later=True)
 
 
 def fails_later(writer: ScriptWriter) -> Exchange:
     """Ask for a response that becomes an error."""
-    return Exchange(head("GET /fails-later HTTP/1.1"), (503,), is_line)
+    return Exchange(head("GET /fails-later HTTP/1.1"), (503,), is_line, is_later=True)
 
 
 def longest_line(writer: ScriptWriter) -> Exchange:

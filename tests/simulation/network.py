@@ -106,6 +106,7 @@ class Socket(Handle):
         if data or not self._end_reported:
             network.moved.add(self.descriptor)
         self._end_reported = not data
+        network.received[self.descriptor] = network.received.get(self.descriptor, 0) + len(data)
         network.world.log("  %s: recv: %s", self.name, ByteSummary(data))
         self._changed()
         if data:
@@ -171,6 +172,7 @@ class Socket(Handle):
         tcp, network = self.tcp, self.network
         if data:
             network.moved.add(self.descriptor)
+        network.sent[self.descriptor] = network.sent.get(self.descriptor, 0) + len(data)
         network.world.log("  %s: %s: %s", self.name, call, ByteSummary(data))
         if tcp.client_closed:
             tcp.break_server()  # the client has closed: the answer is a reset
@@ -231,6 +233,7 @@ class Listener(Handle):
             raise BlockingIOError(errno.EAGAIN, "accept queue empty")
         if network.is_full or world.happens("emfile", self.random):
             world.log("  accept: out of descriptors")
+            network.exhausted = True
             raise OSError(self.random.choice(_NO_ROOM), "no room")
         tcp = self.waiting.popleft()
         network.moved.add(self.descriptor)
@@ -289,6 +292,9 @@ class Network:
         self.handles: dict[int, Handle] = {}
         self.moved: set[int] = set()  # descriptors on which a call made progress in this turn
         self.denied: set[int] = set()  # those with a false EAGAIN
+        self.received: dict[int, int] = {}  # bytes in this turn, by descriptor
+        self.sent: dict[int, int] = {}
+        self.exhausted = False  # whether accept has failed in this turn
         self.peeked = False  # whether unread bytes have been peeked at
         self.touch: Callable[[int], None] = lambda descriptor: None
         # Given the names of the clients in the accept queue when the listening socket is closed.
@@ -313,6 +319,14 @@ class Network:
         del self.handles[descriptor]
         self.moved.add(descriptor)
         heappush(self._free, descriptor)
+
+    def begin_turn(self) -> None:
+        """Forget what the calls of the last turn did."""
+        self.moved.clear()
+        self.denied.clear()
+        self.received.clear()
+        self.sent.clear()
+        self.peeked = self.exhausted = False
 
     def sendfile(self, descriptor: int, file: int, offset: int, count: int) -> int:
         """Send from a real file to a simulated socket, as os.sendfile does."""

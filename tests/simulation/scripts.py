@@ -30,6 +30,7 @@ class Exchange:
     delayed_body: bytes | None = None  # content that follows only after 100 (Continue)
     compressed: bool = False  # gzip was asked for
     is_live: bool = False  # the answer comes over time: a half-close would cut it off
+    is_later: bool = False  # so is one that is not known at once
     stored: tuple[str, bytes] | None = None  # the file's name and content after 201
 
     @property

@@ -40,6 +40,7 @@ class SimulatedSelector(BaseSelector):
             raise KeyError(f"descriptor {descriptor} is registered already")
         if isinstance(fileobj, Socket) and self._world.happens("unregistrable", fileobj.random):
             self._world.allow_failure(fileobj.name, NOT_REGISTERED)
+            self._network.exhausted = True
             raise OSError(errno.ENOSPC, "planted")
         return self._set(SelectorKey(fileobj, descriptor, events, data))
 
@@ -57,9 +58,7 @@ class SimulatedSelector(BaseSelector):
 
     def select(self, timeout: float | None = None) -> list[tuple[SelectorKey, int]]:
         world, network = self._world, self._network
-        network.moved.clear()
-        network.denied.clear()
-        network.peeked = False
+        network.begin_turn()
         self.false_reports = set()
         began = world.now
         world.pass_turn()

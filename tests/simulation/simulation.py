@@ -21,6 +21,7 @@ from tests.simulation.invariants import Invariants
 from tests.simulation.scripts import ScriptWriter
 from tests.simulation.selector import NOT_REGISTERED
 from tests.simulation.site import Site
+from tests.simulation.sizes import FILE_CACHE_SIZE
 from tests.simulation.world import Violation, World
 
 # How many clients a seed has at most, and half of them at least: mostly tens, sometimes hundreds.
@@ -109,6 +110,7 @@ def run(world: World, disk: Disk, clients: list[Client]) -> None:
     site = Site(world, disk)
     invariants = Invariants(site)
     count = random.choice(CLIENT_COUNTS)
+    site.network.limit = max(site.network.limit, count // 3)  # so that most clients are accepted
     for number in range(1, random.randint(count // 2, count) + 1):
         behaviour = random.choices(list(BEHAVIOURS), list(BEHAVIOURS.values()))[0]
         clients.append(Client(site, ScriptWriter(world, disk, f"client{number}", large), behaviour))
@@ -130,6 +132,7 @@ def run(world: World, disk: Disk, clients: list[Client]) -> None:
         with ExitStack() as patches:
             for module in ("metadata", "paths", "precompressed", "store", "upload"):
                 patches.enter_context(patch(f"reactor.handlers.files.{module}.os", FaultyOs(disk)))
+            patches.enter_context(patch("reactor.handlers.files.cache.MAX_TOTAL_SIZE", FILE_CACHE_SIZE))
             while not world.finished:
                 site.reactor.turn()
                 if site.finished and not site.exited:
@@ -139,6 +142,7 @@ def run(world: World, disk: Disk, clients: list[Client]) -> None:
             if not client.checked:
                 world.fail(f"{client.checker!r}: never gets its answers")
         invariants.check_end()
+        site.sizes.check_end()
         disk.check()
     finally:
         site.close()
@@ -164,7 +168,7 @@ def stops(random: Random) -> list[float]:
     """Choose the times of stop signals: mostly one, if any."""
     first = random.random() * random.choice((0.01, 1.0, 1.0, 10.0, 10.0, 30.0, 60.0))
     second = first + random.random() * random.choice((0.01, 10.0))
-    return random.choice((*([[]] * 6), *([[first]] * 3), [first, second]))
+    return random.choice((*([[]] * 12), *([[first]] * 7), [first, second]))
 
 
 @contextmanager

@@ -1,8 +1,9 @@
 """The server under simulation: all of it is real except the layer below.
 
     real         Reactor, Deadlines, Acceptor, Connection, Parser, WriteBuffer, ServerContext, Router,
-                 handlers, Store, Shutdown
-    simulated    the selector, the sockets, signals, sendfile, the clocks, and the faults of the file system
+                 handlers, Store, WorkerPool, Shutdown
+    simulated    the selector, the sockets, signals, sendfile, the clocks, threads, and the faults of the file
+                 system
 
 Each connection checks its changes of state against the table, and reports them to the world. Besides
 the built-in routes there are some for what those do not do: streams, live streams, failures.
@@ -18,6 +19,7 @@ from reactor import handlers
 from reactor.event_handler import DEADLINE, EventHandler, Interest
 from reactor.handlers.files.store import Store
 from reactor.http11.message import TEXT, LiveStream, Request, Response
+from reactor.http11.serializer import ChunkSource
 from reactor.logs.access_log import AccessLog
 from reactor.loop import Reactor
 from reactor.loop_hooks import LoopHooks
@@ -28,11 +30,14 @@ from reactor.server.connection_hooks import ConnectionHooks
 from reactor.server.context import ServerContext, ServerState
 from reactor.server.shutdown import Shutdown
 from reactor.server.state import State
+from reactor.server.worker_pool import WorkerPool
 from reactor.settings import Settings
+from tests.simulation.acceptor_rules import AcceptorRules
 from tests.simulation.application import PlannedError, add_routes
 from tests.simulation.disk import Disk
 from tests.simulation.network import Listener, Network, Signals
 from tests.simulation.selector import NOT_REGISTERED, SimulatedSelector
+from tests.simulation.sizes import Sizes, shrink_caches
 from tests.simulation.world import World
 
 # Where a connection may be closed in favour of another: no answer is in progress.
@@ -68,6 +73,11 @@ class SimulatedConnection(Connection):
     def on_state_change(self, before: State, after: State) -> None:
         self._note_change(before, after)
 
+    def on_response(self, request: Request, status: int, data: bytes, compressed: int) -> None:
+        """Count the responses of a turn, and what was compressed for them."""
+        assert isinstance(self._context, SimulatedContext)
+        self._context.site.note_response(self, compressed)
+
     def _note_change(self, before: State | None, after: State) -> None:
         assert isinstance(self._context, SimulatedContext)
         self._context.site.note_change(self, before, after)
@@ -80,6 +90,8 @@ class SimulatedReactor(Reactor):
         super().__init__(selector, world.clock)
         self._world = world
         self.called: list[tuple[EventHandler, int]] = []  # in this turn, with their readiness
+        self.before_connection_call: Callable[[Connection], None] = lambda connection: None
+        self.before_other_call: Callable[[], None] = lambda: None  # of another handler
 
     def turn(self, may_sleep: bool = True) -> None:
         self.called.clear()
@@ -90,7 +102,12 @@ class SimulatedReactor(Reactor):
 
     def before_call(self, handler: EventHandler, events: int) -> None:
         self.called.append((handler, events))
-        self._world.current = handler.peer if isinstance(handler, Connection) else ""
+        if isinstance(handler, Connection):
+            self._world.current = handler.peer
+            self.before_connection_call(handler)
+        else:
+            self._world.current = ""
+            self.before_other_call()
         if events == DEADLINE:
             self._world.log("  the deadline of %s has passed", self._world.current or "the server")
 
@@ -146,22 +163,18 @@ class Worker(EventHandler):
     def __init__(self, site: "Site") -> None:
         super().__init__()
         self._site = site
-        self._calls: list[tuple[str, Callable[[], object]]] = []  # with the name of the client
+        self._calls: list[Callable[[], object]] = []
         self._random = site.world.stream("worker")
 
-    def add(self, function: Callable[[], object]) -> None:
+    def submit(self, function: Callable[[], object]) -> None:
         """Call a function later."""
-        world = self._site.world
-        self._calls.append((world.current, function))
+        self._calls.append(function)
         self.deadline = min(self.deadline, self._site.reactor.now + self._random.random())
         self._site.reactor.refresh(self)
 
     def on_deadline(self) -> None:
         """Call one of the functions."""
-        world = self._site.world
-        world.current, function = self._calls.pop(self._random.randrange(len(self._calls)))
-        world.log("  a worker thread has worked for %s", world.current)
-        function()
+        self._calls.pop(self._random.randrange(len(self._calls)))()
         self.deadline = self._site.reactor.now + self._random.random() if self._calls else inf
 
 
@@ -187,6 +200,9 @@ class Site:
         log = AccessLog(self.log_lines, "json", world.clock, world.wall_clock)
         self.ticker = Ticker(self)
         self.worker = Worker(self)
+        self.pool = WorkerPool()
+        executor: Any = self.worker
+        self.pool._executor = executor
         self.context = SimulatedContext(
             self.reactor,
             self._routes(),
@@ -195,8 +211,9 @@ class Site:
             world.wall_clock,
             self.network.sendfile,
             unacknowledged=self.network.unacknowledged,
-            in_worker=self.worker.add,
+            in_worker=self._in_worker,
         )
+        shrink_caches(self.context)
         self.context.site = self
         self.reactor.at_turn_end(log.flush)
         self.connections: dict[int, Connection] = {}  # all that are not yet closed
@@ -208,6 +225,12 @@ class Site:
         self.listener = Listener(self.network)
         self.limit = random.choice((3, 12, *(1000,) * 6))
         listener: Any = self.listener
+        self.responses: dict[int, int] = {}  # in this turn, by connection number
+        self.compressed: dict[int, int] = {}  # bytes in this turn
+        self.rules = AcceptorRules(self)
+        self.reactor.before_other_call = self.rules.before_call
+        self.reactor.before_connection_call = self._note_compression
+        self.sizes = Sizes(self)
         self.acceptor = Acceptor(self.context, listener, self.limit, SimulatedConnection)
         self.reactor.register(self.acceptor)
         self.signals = SignalReader(self)
@@ -273,6 +296,8 @@ class Site:
         self.changed.append((connection, before, state))
         self.world.log("  %s: %s -> %s", connection.peer, before.name if before else "new", state.name)
         self.connections[connection.number] = connection
+        if before is None:
+            self.rules.note_accept()
         if before is State.AWAITING_RESULT and state is State.CLOSED:
             self._check_closed_without_result(connection)
         called = self.reactor.called[-1][0] if self.reactor.called else None
@@ -290,8 +315,32 @@ class Site:
         served = before is State.RECEIVING_HEAD and connection.served
         if before not in DISPENSABLE or served or len(self.context.connections) <= self.limit:
             self.world.fail(f"the acceptor has closed {connection.peer}, which was {before}")
+        self.rules.check_eviction(connection, before)
         self.world.allow_failure(connection.peer, EVICTED)
         self.answers_before_end.setdefault(connection.peer, connection.served)
+
+    def note_response(self, connection: Connection, compressed: int) -> None:
+        """Count a response, and what was compressed for it."""
+        number = connection.number
+        self.responses[number] = self.responses.get(number, 0) + 1
+        self.compressed[number] = self.compressed.get(number, 0) + compressed
+
+    def _note_compression(self, connection: Connection) -> None:
+        """Note that a call compresses a part of a text: it may leave no byte to send."""
+        body = connection._write_buffer.body
+        if isinstance(body, ChunkSource) and isinstance(body._content, bytes):
+            self.progressed.add(connection.peer)
+
+    def _in_worker(self, function: Callable[[], object]) -> None:
+        """Call a function in a worker thread."""
+        client = self.world.current
+
+        def work() -> None:
+            self.world.current = client
+            self.world.log("  a worker thread has worked for %s", client)
+            function()
+
+        self.pool.submit(work)
 
     def _check_closed_without_result(self, connection: Connection) -> None:
         """Check that the server drops a result only for a client that has closed its sending side."""
@@ -400,12 +449,12 @@ def choose_settings(world: World) -> Settings:
         # After a suspension the server should read all new bytes in one turn; or TOO_MANY_BYTES applies.
         turn_read=choose((65_536,) if world.rates["jump"] else (300, 5_000, 65_536, 65_536)),
         turn_send=choose((500, 5_000, 262_144, 262_144)),
-        turn_compress=choose((4_096, 65_536)),
+        turn_compress=choose((1_024, 4_096, 65_536)),
         turn_accepts=choose((1, 3, 64)),
         min_free_space=1,
         max_body=MAX_BODY,
         max_chunk_extensions=MAX_CHUNK_EXTENSIONS,
         turn_requests=choose((2, 64, 64)),
         shutdown_delay=choose((0, 0, 0.5, 3)),
-        shutdown_timeout=choose((0, *(8,) * 6, 30)),
+        shutdown_timeout=choose((0, *(8,) * 10, 30)),
     )
