@@ -90,6 +90,8 @@ class Client:
         exchanges = [writer.write() for _ in range(random.choice((1, 1, 2, 3, 6)))]
         if self.behaviour in HALF_CLOSING:
             exchanges = [each for each in exchanges if not each.is_live] or [writer.root()]
+        if self.behaviour == "slow-reading":  # its connection would be idle for too long
+            exchanges = [each for each in exchanges if not each.waits] or [writer.root()]
         if self.behaviour == "slow-head":
             exchanges.append(Exchange(b"", (408,), closes=True))
         elif self.behaviour == "slow-body":
@@ -101,7 +103,7 @@ class Client:
         return exchanges
 
     def _slow_upload(self, writer: ScriptWriter) -> Exchange:
-        data = head(f"POST /files/{writer.mark()} HTTP/1.1", "Content-Length: 100000")
+        data = writer.head(f"POST /files/{writer.mark()} HTTP/1.1", "Content-Length: 100000")
         return Exchange(data, (408,), closes=True, on_disk=True)
 
     # What the client does.
@@ -167,6 +169,10 @@ class Client:
         for place, exchange in enumerate(script, 1):
             if self.checker.close_announced:
                 return
+            if exchange.waits:
+                yield lambda place=place: len(self.checker.answers) >= place - 1 or bool(self.checker.ended)  # type: ignore[misc]
+            if exchange.compose is not None:
+                exchange = self.exchanges[place - 1] = exchange.compose()
             if self.behaviour == "overrunning" and place == len(script):
                 self._send_overrun(exchange.data + CANARY * self.world.random.choice((1, 30)))
                 return
@@ -227,8 +233,10 @@ class Client:
         last = self.exchanges[-1]
         data = last.data[: self.world.random.randrange(len(last.data))]
         self.world.log("%s will stop after %d bytes of %s", self.name, len(data), last.words)
-        refusals = last.statuses if last.statuses > (399,) else ()
-        self.exchanges[-1] = replace(last, data=data, statuses=refusals, content=None, delayed_body=None)
+        refusals = tuple(status for status in last.statuses if status > 399)
+        self.exchanges[-1] = replace(
+            last, data=data, statuses=refusals, content=None, delayed_body=None, waits=False, compose=None
+        )
         self.checker.required -= 1
         return self.exchanges
 
@@ -338,4 +346,6 @@ class Client:
 
     def _bytes_to_receive(self) -> int:
         """The approximate number of bytes to receive."""
-        return sum(len(each.content) if isinstance(each.content, bytes) else 500 for each in self.exchanges)
+        return sum(
+            len(each.content) if isinstance(each.content, bytes) else each.size for each in self.exchanges
+        )

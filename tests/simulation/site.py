@@ -30,6 +30,7 @@ from reactor.server.shutdown import Shutdown
 from reactor.server.state import State
 from reactor.settings import Settings
 from tests.simulation.disk import Disk
+from tests.simulation.features import MAX_RESUMABLE, Features
 from tests.simulation.network import Listener, Network, Signals
 from tests.simulation.selector import NOT_REGISTERED, SimulatedSelector
 from tests.simulation.world import World
@@ -174,6 +175,7 @@ class Site:
             fsync=random.random() < 0.3,
             min_free_space=1,
             free_space=disk.free_space,
+            precompressed=disk.features.precompressed,
             wall_clock=world.wall_clock,
             clock=world.clock,
         )
@@ -182,11 +184,12 @@ class Site:
         self.worker = Worker(self)
         self.context = SimulatedContext(
             self.reactor,
-            self._routes(),
+            self._routes(disk.features),
             self.settings,
             log,
             world.wall_clock,
             self.network.sendfile,
+            default_headers=disk.features.default_headers(),
             unacknowledged=self.network.unacknowledged,
             in_worker=self.worker.add,
         )
@@ -288,8 +291,14 @@ class Site:
 
     # The application.
 
-    def _routes(self) -> Router:
-        routes = handlers.build(self.store)
+    def _routes(self, features: Features) -> Router:
+        routes = handlers.build(
+            self.store,
+            allow_delete=features.delete,
+            resumable=MAX_RESUMABLE if features.uploads else None,
+            routes=features.router(),
+            allowed_origin=features.allowed_origin or None,
+        )
 
         @routes.post("/mirror", sink=buffered(MAX_IN_MEMORY))
         def mirror(request: Request) -> Response:
