@@ -176,9 +176,11 @@ class Disk:
 
     def note_removed(self, path: Path) -> None:
         """Report a name that the server has removed."""
-        if not path.name.startswith(TEMPORARY_PREFIX):
-            root = self.path if path.is_relative_to(self.path) else self.replaced[-1]
-            self.tree.note_removed(str(path.relative_to(root)))
+        if path.name.startswith(TEMPORARY_PREFIX):
+            return
+        if not path.is_relative_to(self.path):
+            self.world.fail(f"{path.name} is removed in a directory that is no longer shared")
+        self.tree.note_removed(str(path.relative_to(self.path)))
 
     def note_undeletable(self, path: Path) -> None:
         """Note a name that the server could not remove."""

@@ -347,6 +347,6 @@ def _explain_removal(writer: Writer, path: str, since: int, condition: Condition
         409: DIRECTORY in states,
         412: not all(map(condition, states)),
     }[answer.status]
-    if answer.status == 204 and not tree.may_answer_removed(path) and not writer.disk.replaced:
+    if answer.status == 204 and not tree.may_answer_removed(path):
         return "nothing was removed"
     return "" if right else f"{answer.status} is wrong for the states {[type(state) for state in states]}"
