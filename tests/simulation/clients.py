@@ -43,6 +43,7 @@ from tests.simulation.connection_scripts import (
 from tests.simulation.scripts import Exchange, ScriptWriter, head
 from tests.simulation.site import TOO_MANY_BYTES, Site
 from tests.simulation.tcp import ByteSummary, Reset, TcpConnection
+from tests.simulation.uploads import Upload
 from tests.simulation.world import Process, Steps, World
 
 BEHAVIOURS = {
@@ -112,6 +113,8 @@ class Client:
         if self.behaviour in HALF_CLOSING:
             exchanges = [each for each in exchanges if not each.is_live and not each.is_later]
             exchanges = exchanges or [writer.root()]
+        if self.behaviour == "slow-reading":  # its connection would be idle for too long
+            exchanges = [each for each in exchanges if not each.waits] or [writer.root()]
         if self.behaviour == "slow-head":
             exchanges.append(Exchange(b"", (408,), closes=True))
         elif self.behaviour == "slow-body":
@@ -148,18 +151,18 @@ class Client:
         enough = self.random.random() < 0.5
         size = least + self.random.randrange(2_000) if enough else least * self.random.random() * 0.9
         self.content_lasts = settings.content_timeout * (1 + enough)
-        data = head(f"POST /files/{writer.mark()} HTTP/1.1", "Content-Length: 100000")
+        data = writer.head(f"POST /files/{writer.mark()} HTTP/1.1", "Content-Length: 100000")
         return Exchange(data + bytes(int(size)), (408,), closes=True, on_disk=True)
 
     def _burst(self, writer: ScriptWriter) -> Exchange:
         """Write an upload of more than one rate window."""
         name, content = writer.mark(), self.random.randbytes(self.random.randrange(10_000, 25_000))
-        writer.disk.offer(name, content)
-        data = head(f"POST /files/{name} HTTP/1.1", f"Content-Length: {len(content)}") + content
-        return Exchange(data, (201,), b"", "POST", on_disk=True, stored=(name, content))
+        request = Upload(writer, "POST", name, writer.disk.tree.offer(writer.name, name, content))
+        data = writer.head(f"POST /files/{name} HTTP/1.1", f"Content-Length: {len(content)}") + content
+        return Exchange(data, (201,), b"", "POST", on_disk=True, is_upload=True, verify=request.verify)
 
     def _slow_upload(self, writer: ScriptWriter) -> Exchange:
-        data = head(f"POST /files/{writer.mark()} HTTP/1.1", "Content-Length: 100000")
+        data = writer.head(f"POST /files/{writer.mark()} HTTP/1.1", "Content-Length: 100000")
         return Exchange(data, (408,), closes=True, on_disk=True)
 
     # What the client does.
@@ -227,6 +230,10 @@ class Client:
         for place, exchange in enumerate(script, 1):
             if self.checker.close_announced:
                 return
+            if exchange.waits:
+                yield lambda place=place: len(self.checker.answers) >= place - 1 or bool(self.checker.ended)  # type: ignore[misc]
+            if exchange.compose is not None:
+                exchange = self.exchanges[place - 1] = exchange.compose()
             if self.behaviour == "overrunning" and place == len(script):
                 self._send_overrun(exchange.data + CANARY * self.random.choice((1, 30)))
                 return
@@ -299,8 +306,10 @@ class Client:
         last = self.exchanges[-1]
         data = last.data[: self.random.randrange(len(last.data))]
         self.world.log("%s will stop after %d bytes of %s", self.name, len(data), last.words)
-        refusals = last.statuses if last.statuses > (399,) else ()
-        self.exchanges[-1] = replace(last, data=data, statuses=refusals, content=None, delayed_body=None)
+        refusals = tuple(status for status in last.statuses if status > 399)
+        self.exchanges[-1] = replace(
+            last, data=data, statuses=refusals, content=None, delayed_body=None, waits=False, compose=None
+        )
         self.checker.required -= 1
         return self.exchanges
 
@@ -427,4 +436,6 @@ class Client:
 
     def _bytes_to_receive(self) -> int:
         """The approximate number of bytes to receive."""
-        return sum(len(each.content) if isinstance(each.content, bytes) else 500 for each in self.exchanges)
+        return sum(
+            len(each.content) if isinstance(each.content, bytes) else each.size for each in self.exchanges
+        )

@@ -215,7 +215,8 @@ class Invariants:
             return False
         if connection.state is State.RECEIVING_CONTENT:
             return self._site.reactor.now >= before[1]  # the next window of the rate
-        return connection._write_buffer.sent > before[3] or connection.peer in self._site.progressed
+        buffer = connection._write_buffer
+        return buffer.sent > before[3] or buffer.awaits_producer or connection.peer in self._site.progressed
 
     def _check_memory(self, connection: Connection) -> None:
         settings = self._site.settings
@@ -269,7 +270,11 @@ class Invariants:
             return site.network.peeked or any(state is State.CLOSED for _, _, state in site.changed)
         assert isinstance(handler, Connection)
         # Its body made progress without a byte to send; or it changed state and was woken again.
-        return handler.peer in site.progressed or any(each is handler for each, _, _ in site.changed)
+        return (
+            handler._write_buffer.awaits_producer
+            or handler.peer in site.progressed
+            or any(each is handler for each, _, _ in site.changed)
+        )
 
     # The log.
 

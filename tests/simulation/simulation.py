@@ -7,21 +7,19 @@ import tempfile
 import traceback
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from random import Random
 from typing import NamedTuple
-from unittest.mock import patch
 
 from reactor.handlers.files.paths import TEMPORARY_PREFIX
 from tests.simulation.application import PlannedError
 from tests.simulation.clients import BEHAVIOURS, Client
-from tests.simulation.disk import DISK_FAILURE, Disk, FaultyOs
+from tests.simulation.disk import DISK_FAILURE, Disk
 from tests.simulation.invariants import Invariants
 from tests.simulation.scripts import ScriptWriter
 from tests.simulation.selector import NOT_REGISTERED
 from tests.simulation.site import Site
-from tests.simulation.sizes import FILE_CACHE_SIZE
 from tests.simulation.world import Violation, World
 
 # How many clients a seed has at most, and half of them at least: mostly tens, sometimes hundreds.
@@ -105,8 +103,7 @@ def run(world: World, disk: Disk, clients: list[Client]) -> None:
     """Fill the world, and let the server take turns until nothing is left to do."""
     random = world.random
     large = random.random() < 0.1
-    for name, size in {"f0": 100, "f1": 8_000, "large": 200_000 if large else 10}.items():
-        disk.add(name, name.encode() + random.randbytes(random.randrange(size)))
+    disk.populate(200_000 if large else 10)
     site = Site(world, disk)
     invariants = Invariants(site)
     count = random.choice(CLIENT_COUNTS)
@@ -129,10 +126,7 @@ def run(world: World, disk: Disk, clients: list[Client]) -> None:
         world.after(when, stop)
     plan_replacement(world, disk, clients)
     try:
-        with ExitStack() as patches:
-            for module in ("metadata", "paths", "precompressed", "store", "upload"):
-                patches.enter_context(patch(f"reactor.handlers.files.{module}.os", FaultyOs(disk)))
-            patches.enter_context(patch("reactor.handlers.files.cache.MAX_TOTAL_SIZE", FILE_CACHE_SIZE))
+        with disk.patches():
             while not world.finished:
                 site.reactor.turn()
                 if site.finished and not site.exited:
@@ -146,6 +140,7 @@ def run(world: World, disk: Disk, clients: list[Client]) -> None:
         disk.check()
     finally:
         site.close()
+    disk.check_leftovers()
     disk.check_descriptors()
 
 

@@ -35,6 +35,7 @@ from reactor.settings import Settings
 from tests.simulation.acceptor_rules import AcceptorRules
 from tests.simulation.application import PlannedError, add_routes
 from tests.simulation.disk import Disk
+from tests.simulation.features import MAX_RESUMABLE, Features
 from tests.simulation.network import Listener, Network, Signals
 from tests.simulation.selector import NOT_REGISTERED, SimulatedSelector
 from tests.simulation.sizes import Sizes, shrink_caches
@@ -194,6 +195,7 @@ class Site:
             fsync=random.random() < 0.3,
             min_free_space=1,
             free_space=disk.free_space,
+            precompressed=disk.features.precompressed,
             wall_clock=world.wall_clock,
             clock=world.clock,
         )
@@ -205,11 +207,12 @@ class Site:
         self.pool._executor = executor
         self.context = SimulatedContext(
             self.reactor,
-            self._routes(),
+            self._routes(disk.features),
             self.settings,
             log,
             world.wall_clock,
             self.network.sendfile,
+            default_headers=disk.features.default_headers(),
             unacknowledged=self.network.unacknowledged,
             in_worker=self._in_worker,
         )
@@ -362,8 +365,14 @@ class Site:
 
     # The application.
 
-    def _routes(self) -> Router:
-        routes = handlers.build(self.store)
+    def _routes(self, features: Features) -> Router:
+        routes = handlers.build(
+            self.store,
+            allow_delete=features.delete,
+            resumable=MAX_RESUMABLE if features.uploads else None,
+            routes=features.router(),
+            allowed_origin=features.allowed_origin or None,
+        )
         add_routes(routes)
 
         @routes.post("/mirror", sink=buffered(MAX_IN_MEMORY))

@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from tests.simulation.site import Site
 
 CACHE_ENTRIES, CACHED_LENGTH = 4, 200
-FILE_CACHE_SIZE = 100_000  # bytes
 OTHER_HANDLERS = 8  # event handlers that are not connections
 
 
