@@ -109,6 +109,7 @@ class SimulatedReactor(Reactor):
         else:
             self._world.current = ""
             self.before_other_call()
+        self._world.pass_call()
         if events == DEADLINE:
             self._world.log("  the deadline of %s has passed", self._world.current or "the server")
 
@@ -232,7 +233,7 @@ class Site:
         self.compressed: dict[int, int] = {}  # bytes in this turn
         self.rules = AcceptorRules(self)
         self.reactor.before_other_call = self.rules.before_call
-        self.reactor.before_connection_call = self._note_compression
+        self.reactor.before_connection_call = self._note_chunk
         self.sizes = Sizes(self)
         self.acceptor = Acceptor(self.context, listener, self.limit, SimulatedConnection)
         self.reactor.register(self.acceptor)
@@ -328,10 +329,10 @@ class Site:
         self.responses[number] = self.responses.get(number, 0) + 1
         self.compressed[number] = self.compressed.get(number, 0) + compressed
 
-    def _note_compression(self, connection: Connection) -> None:
-        """Note that a call compresses a part of a text: it may leave no byte to send."""
+    def _note_chunk(self, connection: Connection) -> None:
+        """Note that a call takes a chunk from a stream: compressed, it may leave no byte to send."""
         body = connection._write_buffer.body
-        if isinstance(body, ChunkSource) and isinstance(body._content, bytes):
+        if isinstance(body, ChunkSource) and not body.live and connection._write_buffer.awaits_producer:
             self.progressed.add(connection.peer)
 
     def _in_worker(self, function: Callable[[], object]) -> None:

@@ -28,12 +28,14 @@ LEVELS = {
     "spurious": (0.0, 0.0, 0.02, 0.1),  # a handle is reported ready, and is not
     "few": (0.0, 0.1, 0.7),  # only some of the ready handles are reported
     "jump": (0.0, 0.0, 0.0, 0.0005),  # the clock jumps: the server was suspended, and its clients were not
+    "slow": (0.0, 0.0, 0.0, 0.05, 0.5),  # a callback of the server takes up to LONGEST_CALL
     "disk": (0.0, 0.0, 0.03, 0.2),  # a call to the file system fails
     "commit": (0.0, 0.0, 0.05, 0.3),  # a call that commits an upload fails
     "piecemeal": (0.0, 0.1, 0.5),  # a write takes fewer bytes than it was given
 }
 TURN_COSTS = 1e-4  # seconds, at most
 LONGEST_JUMP = 100.0
+LONGEST_CALL = 0.03  # three times the share of a turn
 # What no real kernel does, and what is left out right after a jump, in whose turn a client's fate is decided.
 FALSE_RESULTS = frozenset({"eagain", "short", "few"})
 
@@ -91,6 +93,8 @@ class World:
         self.turn = 0
         self.finished = False  # nothing is planned or ready, and no deadline is set
         self.rates = {kind: self.random.choice(levels) for kind, levels in LEVELS.items()}
+        if self.rates["jump"]:
+            self.rates["slow"] = 0.0  # what arrived during a suspension is to be read in the next turns
         # For whom the server is working, by the client's name; "" for the server itself.
         self.current = ""
         # Why a client may get less than it asked for, by its name; clients not listed get everything.
@@ -164,6 +168,11 @@ class World:
             self._jump()
         while self._schedule and self._schedule[0][0] <= self.now:
             heappop(self._schedule)[2]()
+
+    def pass_call(self) -> None:
+        """Let the time of a callback pass."""
+        if self.happens("slow", self._time):
+            self.now += self._time.random() * LONGEST_CALL
 
     def wait(self, until: float, awake: Callable[[], object]) -> None:
         """Let time pass until something ends the wait, or until a time."""
