@@ -28,6 +28,7 @@ CHANGING_REASONS = frozenset({DISK_FAILURE, PAUSED_READING})
 # After these, the client must have got the answers that were made before.
 SHORTENING_REASONS = frozenset({EVICTED, HALF_CLOSED, ABORTED})
 EARLY = 5.0  # seconds in which a client has sent its first bytes, before its timeout counts here
+LATE_CLOCK = 0.1  # seconds by which the server's clock is behind while its callbacks are slow
 SLACK = 1.0  # seconds in which a deadline must show at the client
 
 
@@ -130,7 +131,7 @@ class AnswerChecker:
     def _has_lingered(self, tcp: TcpConnection) -> bool:
         """Return whether the server has waited for the client's end, after its own."""
         linger = STOP_GRACE if self.stopping else self._site.settings.linger_timeout
-        return tcp.closed_at >= tcp.shut_at + linger
+        return tcp.closed_at >= tcp.shut_at + linger - LATE_CLOCK
 
     # One answer.
 
