@@ -179,7 +179,7 @@ class Invariants:
         elif deadline == before[1]:
             allowed = not (sent > before[3] and timeout == "stall")
         elif timeout == "stall" and self._was_called(connection):
-            allowed = now < deadline <= now + lengths[-1]
+            allowed = began < deadline <= now + lengths[-1]  # another call may have been suspended since
         else:
             just_entered = before[1] > deadline  # and the first flush sent nothing
             allowed = deadline == now + lengths[-1] and (
