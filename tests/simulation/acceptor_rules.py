@@ -16,7 +16,7 @@ is called. While the accept queue is drained, connections that have been answere
 from math import inf
 from typing import TYPE_CHECKING, NamedTuple
 
-from reactor.server.acceptor import PAUSE, AcceptorState
+from reactor.server.acceptor import AcceptorState
 from reactor.server.connection import Connection
 from reactor.server.state import State
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from tests.simulation.site import Site
 
 MAX_TURNS_WITHOUT_ACCEPTING = 100  # in a row, although a client waits and there is room
+PAUSE = 0.25  # seconds
 WAITING_FOR_REQUEST = (State.ACCEPTED, State.IDLE)
 
 
