@@ -16,6 +16,7 @@ is called. While the accept queue is drained, connections that have been answere
 from math import inf
 from typing import TYPE_CHECKING, NamedTuple
 
+from reactor.event_handler import EventHandler
 from reactor.server.acceptor import AcceptorState
 from reactor.server.connection import Connection
 from reactor.server.state import State
@@ -51,9 +52,11 @@ class AcceptorRules:
         self._turns_without_accepting = 0
         self._turn_of_snapshot = -1
 
-    def before_call(self) -> None:
+    def before_call(self, handler: EventHandler) -> None:
         """Copy what is known of the connections, before a call that may accept others."""
         site = self._site
+        if handler not in (site.acceptor, site.signals, site.shutdown):
+            return
         connections = site.context.connections
         self._candidates = {}
         self._turn_of_snapshot = site.world.turn

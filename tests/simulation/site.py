@@ -95,7 +95,7 @@ class SimulatedReactor(Reactor):
         # Calls of this turn that began after its share, and deadlines after twice its share.
         self.late_calls = self.late_deadlines = 0
         self.before_connection_call: Callable[[Connection], None] = lambda connection: None
-        self.before_other_call: Callable[[], None] = lambda: None  # of another handler
+        self.before_other_call: Callable[[EventHandler], None] = lambda handler: None
 
     def turn(self, may_sleep: bool = True) -> None:
         self.called.clear()
@@ -119,7 +119,7 @@ class SimulatedReactor(Reactor):
             self.before_connection_call(handler)
         else:
             self._world.current = ""
-            self.before_other_call()
+            self.before_other_call(handler)
         self._world.pass_call()
         if events == DEADLINE:
             self._world.log("  the deadline of %s has passed", self._world.current or "the server")
