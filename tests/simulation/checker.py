@@ -11,19 +11,32 @@ from functools import lru_cache
 from typing import NoReturn
 
 from reactor.server.connection import STOP_GRACE
-from tests.simulation.disk import DISK_ERRORS, REPLACED, Disk
+from tests.simulation.disk import DISK_ERRORS, DISK_FAILURE, REPLACED, Disk
 from tests.simulation.scripts import Exchange
-from tests.simulation.site import TOO_MANY_BYTES, Site
+from tests.simulation.site import ABORTED, EVICTED, HALF_CLOSED, TOO_MANY_BYTES, Site
 from tests.simulation.tcp import TcpConnection
 from tests.support.in_process import Answer, parse_response
 
+NOT_READING = "it does not read"
+PAUSED_READING = "it does not read at first"
+SENT_LATE = "it sent bytes after the server had waited for its end"
 # Failures after which a client's bytes may arrive too late.
-DELAYING_REASONS = frozenset({"it does not read", TOO_MANY_BYTES})
+DELAYING_REASONS = frozenset({NOT_READING, PAUSED_READING, TOO_MANY_BYTES})
+# These may change an answer. They excuse nothing: every request must be answered, until an answer says that
+# the connection is closed.
+CHANGING_REASONS = frozenset({DISK_FAILURE, PAUSED_READING})
+# After these, the client must have got the answers that were made before.
+SHORTENING_REASONS = frozenset({EVICTED, HALF_CLOSED, ABORTED})
+EARLY = 5.0  # seconds in which a client has sent its first bytes, before its timeout counts here
+LATE_CLOCK = 0.1  # seconds by which the server's clock is behind while its callbacks are slow
 SLACK = 1.0  # seconds in which a deadline must show at the client
 
 
 class AnswerChecker:
     """Takes the bytes that one client is given. ``since`` is when its timeout began."""
+
+    # For a client whose body becomes too slow: how long it may last, in seconds.
+    content_lasts = 0.0
 
     def __init__(self, site: Site, disk: Disk, name: str, behaviour: str, exchanges: list[Exchange]) -> None:
         self._site = site
@@ -37,12 +50,15 @@ class AnswerChecker:
         self.continues = 0
         self.ended = ""  # how the server's side ended: "end" or "reset"
         self._received = b""
+        self.all_received = bytearray()  # including what has been checked
         self._answered_at: list[float] = []  # when the last two came
         self._ended_at = self._world.now
         self.connected_at = self.since = self._world.now
         self.jumped = (
             False  # the clock jumped while the client was connected: its connection may have lasted longer
         )
+        # It must have got only the answers that were made before the server closed the connection early.
+        self.is_shortened = False
         self.stopping = False  # the server may close after any answer, and say so
         self.close_announced = False  # the server is stopping and announced the close: nothing more will come
 
@@ -54,6 +70,12 @@ class AnswerChecker:
         """Whether all answers have come that must come."""
         return len(self.answers) >= self.required
 
+    @property
+    def excuses(self) -> list[str]:
+        """Why this client may get fewer answers than it has sent requests."""
+        reasons = self._world.allowed_failures.get(self._name, ())
+        return [each for each in reasons if each not in CHANGING_REASONS]
+
     def end(self, how: str) -> None:
         """Note the end of the server's bytes."""
         self.ended, self._ended_at = how, self._world.now
@@ -62,6 +84,7 @@ class AnswerChecker:
     def receive(self, data: bytes) -> None:
         """Take bytes that came, b"" for the end, and check each answer that is whole."""
         self._received += data
+        self.all_received += data
         if not data:
             self.end("end")
         while self._received:
@@ -86,21 +109,29 @@ class AnswerChecker:
 
     def check_end(self, tcp: TcpConnection) -> None:
         """Check the total, after the last byte."""
-        allowed_failures = self._world.allowed_failures.get(self._name)
-        self._world.log(
-            "%r has finished: %s", self, ", ".join(allowed_failures or ["all answers are correct"])
-        )
-        if allowed_failures:
+        late = self.ended == "reset" and tcp.sent_late and self._has_lingered(tcp)
+        if late and not self.is_complete:
+            self._world.allow_failure(self._name, SENT_LATE)
+        excuses = self.excuses
+        self._world.log("%r has finished: %s", self, ", ".join(excuses or ["all answers are correct"]))
+        self.is_shortened = bool(excuses) and self.ended == "end" and SHORTENING_REASONS.issuperset(excuses)
+        if self.is_shortened:
+            self.required = min(self.required, self._site.answers_before_end.get(self._name, self.required))
+        elif excuses:
             return
         if not self.is_complete:
             self._fail(f"got no answers from {self.exchanges[len(self.answers)].words} on ({self.ended})")
         if self._received:
             self._fail(f"got a partial answer: {self._received[:80]!r}")
-        # A request sent long after the server has closed an idle connection may be answered by a reset.
-        late = self.stopping and self._ended_at >= tcp.shut_at + STOP_GRACE
         if self.ended == "reset" and not late:
             self._fail("was reset")
-        self._check_timeout(tcp)
+        if not excuses:
+            self._check_timeout(tcp)
+
+    def _has_lingered(self, tcp: TcpConnection) -> bool:
+        """Return whether the server has waited for the client's end, after its own."""
+        linger = STOP_GRACE if self.stopping else self._site.settings.linger_timeout
+        return tcp.closed_at >= tcp.shut_at + linger - LATE_CLOCK
 
     # One answer.
 
@@ -134,6 +165,8 @@ class AnswerChecker:
         if problem:
             self._fail(f"got a wrong answer to {exchange.words}: {problem}")
         closes = answer.headers.get("connection") == "close"
+        if exchange.keeps and not closes and answer.headers.get("connection") != "keep-alive":
+            self._fail(f"got no Connection: keep-alive after {exchange.words}")
         self.close_announced = closes and not exchange.closes and self.stopping
         if closes is not exchange.closes and not self.close_announced:
             self._fail(f"got Connection: {answer.headers.get('connection')} after {exchange.words}")
@@ -152,11 +185,14 @@ class AnswerChecker:
         has_failed = self._disk.has_failed(self._name, exchange.began)
         of_disk = exchange.on_disk and has_failed and answer.status in statuses
         late = not DELAYING_REASONS.isdisjoint(allowed_failures) or (
-            self.jumped and self._behaviour == "truncating"
+            self.jumped and self._behaviour in ("truncating", "bursting")
         )
         of_time = answer.status == 408 and late
         if not of_disk and not of_time:
             self._fail(f"got {answer.status} to {exchange.words}, not {exchange.statuses}")
+        if answer.headers.get("connection") == "close":
+            self.close_announced = True
+            self.required = len(self.answers)
 
     def _decode(self, exchange: Exchange, answer: Answer) -> bytes:
         coding = answer.headers.get("content-encoding")
@@ -183,11 +219,15 @@ class AnswerChecker:
             "silent": settings.first_octet_timeout,
             "slow-head": settings.head_timeout + settings.linger_timeout,
             "slow-body": settings.content_timeout + settings.linger_timeout,
+            "slowing": self.content_lasts + settings.linger_timeout,
         }.get(self._behaviour)
         # The last answer is the 408; its request could not begin before the previous answer.
         kept = self._ended_at - max(self.since, tcp.accepted_at, *self._answered_at[:-1])
         if longest is not None and not self.jumped and kept > longest + SLACK:
             self._fail(f"stayed open for {kept:.1f} s, not {longest:g} s")
+        is_early = self._behaviour == "slowing" and kept < self.content_lasts - EARLY
+        if is_early and not self.jumped and self.answers and self.answers[-1].status == 408:
+            self._fail(f"was closed after {kept:.1f} s, not {self.content_lasts:g} s")
 
     def _fail(self, reason: str) -> NoReturn:
         self._world.fail(f"{self!r}: {reason}")

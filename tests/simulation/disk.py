@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from tests.simulation.resumption import OwnUpload
 
 ENOUGH = 1 << 40
+FILE_CACHE_SIZE = 100_000  # bytes: small, so that the cache is cleared
 # What may go wrong in each call, and which statuses the client may get then.
 FAULTS = {
     "open": (errno.EMFILE, errno.ENFILE, errno.EIO),
@@ -234,6 +235,7 @@ class Disk:
             for attribute, replacement in replacements.items():
                 if hasattr(import_module(name), attribute):
                     stack.enter_context(patch(f"{name}.{attribute}", replacement))
+        stack.enter_context(patch("reactor.handlers.files.cache.MAX_TOTAL_SIZE", FILE_CACHE_SIZE))
         stack.enter_context(
             patch("reactor.handlers.files.resumable.MAX_UPLOADS", self.features.uploads or 64)
         )

@@ -33,11 +33,13 @@ class Exchange:
     content: bytes | Check | None = None  # None when any will do
     method: str = "GET"
     closes: bool = False  # the server closes after its answer
+    keeps: bool = False  # the answer says that the connection is kept, as in HTTP/1.0
     on_disk: bool = False  # a disk fault may change the answer
     delayed_body: bytes | None = None  # content that follows only after 100 (Continue)
     compressed: bool = False  # gzip was asked for
     invites: bool = True  # 100 (Continue) may come
     is_live: bool = False  # the answer comes over time: a half-close would cut it off
+    is_later: bool = False  # so is one that is not known at once
     is_upload: bool = False  # it fails if the shared directory is replaced
     verify: Verify | None = None  # the rest of what is right, for one of the statuses
     on_interim: Callable[[Answer], str] | None = None  # verifies a 104

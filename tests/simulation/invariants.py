@@ -59,6 +59,8 @@ class Invariants:
             self._check_connection(connection)
         if self.turns % CHECK_INTERVAL == 0:
             self.check_everything()
+        site.rules.check_turn()
+        site.sizes.check_turn()
         site.changed.clear()
         site.progressed.clear()
         self._now = site.reactor.now
@@ -75,6 +77,7 @@ class Invariants:
                 self._fail(f"descriptor {descriptor} is registered and closed")
         if not site.selector.is_exact():
             self._fail("the simulated selector is wrong about which sockets are ready")
+        site.sizes.check_everything()
 
     def check_end(self) -> None:
         """Check that everything has ended: clients, connections, descriptors."""
@@ -176,7 +179,7 @@ class Invariants:
         elif deadline == before[1]:
             allowed = not (sent > before[3] and timeout == "stall")
         elif timeout == "stall" and self._was_called(connection):
-            allowed = now < deadline <= now + lengths[-1]
+            allowed = began < deadline <= now + lengths[-1]  # another call may have been suspended since
         else:
             just_entered = before[1] > deadline  # and the first flush sent nothing
             allowed = deadline == now + lengths[-1] and (
