@@ -19,7 +19,7 @@ from tests.support.in_process import Answer
 
 STATUSES = (200, 206, 301, 304, 404, 412, 416)
 INITIAL = ("f0", "f1", "zero", "shared", "notes.txt", "docs/a b&c.txt", "docs/deep/d.csv", "docs/\u00fc%.md")
-OTHERS = ("docs", "none", "docs/none", "f0/none", "fading/x.txt", "docs/<i>.bin", *VARIANTS)
+OTHERS = ("docs", "none", "docs/none", "f0/none", "fading/x.txt", "docs/<i>.bin")
 SHARED = ("shared", "docs/shared.txt", "docs/deep/shared.csv")
 TEXTS = (".txt", ".csv", ".md")
 TYPE = "application/octet-stream"
@@ -238,7 +238,8 @@ def target_of(path: str) -> str:
 def download(writer: Writer) -> Exchange:
     """Write a download of any file."""
     random = writer.world.random
-    paths = random.choice((INITIAL, INITIAL, SHARED, writer.own_files or SHARED, OTHERS))
+    variants = VARIANTS if writer.disk.features.precompressed else INITIAL
+    paths = random.choice((INITIAL, INITIAL, SHARED, writer.own_files or SHARED, OTHERS, variants))
     path = (
         random.choice(("large", "large.txt"))
         if writer.large and random.random() < 0.3

@@ -55,6 +55,7 @@ class Offer:
     change: int = -1  # the number of that change
     refused: bool = False  # the client was told that it is not stored
     rolled_back: bool = False
+    is_unclear: bool = False  # it was rolled back, or removed by the same client
 
 
 @dataclass
@@ -160,17 +161,20 @@ class Tree:
         state = self.state(path)
         offer = self.offers.get(state) if isinstance(state, bytes) else None
         conditions = self._removals.get((self.world.current, path), ())
-        if any(condition(state) for condition in conditions):
+        is_wanted = any(condition(state) for condition in conditions)
+        is_of_form = offer is not None and offer.form is not None and offer.client == self.world.current
+        if is_wanted:
             self._removed[path] = self._removed.get(path, 0) + 1
-        elif offer is not None and offer.form is not None and offer.client == self.world.current:
-            offer.rolled_back = True
-        else:
+        if offer is not None and is_of_form:
+            offer.rolled_back, offer.is_unclear = not is_wanted, is_wanted
+        elif not is_wanted:
             self.world.fail(f"{path} is removed, and {self.world.current} has not asked for that")
         self.put(path, None)
 
     def check_forms(self) -> None:
         """Check that all files of each form are stored, or none."""
         for offer in self.offers.values():
-            stored = [bool(each.stored_as) and not each.rolled_back for each in offer.form or ()]
+            clear = [each for each in offer.form or () if not each.is_unclear]
+            stored = [bool(each.stored_as) and not each.rolled_back for each in clear]
             if any(stored) and not all(stored):
                 self.world.fail(f"{sum(stored)} of the {len(stored)} files of a form are stored")

@@ -72,6 +72,8 @@ def choose_path(writer: Writer) -> str:
 def upload(writer: Writer) -> Exchange:
     """Write an upload without a condition."""
     path, content = choose_path(writer), writer.content()
+    if path.startswith(FADING):
+        content = content[:MAX_DISCARDED]
     method = writer.world.random.choice(("PUT", "POST"))
     request = Upload(writer, method, path, writer.disk.tree.offer(writer.name, path, content))
     if path not in SHARED:
