@@ -228,7 +228,13 @@ class AnswerChecker:
         # Its windows begin after it has begun to send; unless the server was slow to read the first bytes.
         lasted = self._ended_at - self.sending_since + LATE_CLOCK
         is_early = self._behaviour == "slowing" and lasted < self.content_lasts
-        if is_early and self.since - self.sending_since < MAX_SENDING and not self.jumped and self.answers and self.answers[-1].status == 408:
+        if (
+            is_early
+            and self.since - self.sending_since < MAX_SENDING
+            and not self.jumped
+            and self.answers
+            and self.answers[-1].status == 408
+        ):
             self._fail(f"was closed after {lasted:.1f} s, not {self.content_lasts:g} s")
 
     def _fail(self, reason: str) -> NoReturn:

@@ -26,6 +26,7 @@ from reactor.server.context import ServerContext, ServerState
 from reactor.server.state import CloseReason, State
 from reactor.server.write_buffer import WriteBuffer
 from tests.design.sources import ROOT
+from tests.simulation.connection_plants import CONNECTION_PLANTS
 from tests.simulation.network import Network
 from tests.simulation.simulation import Outcome, run_seed
 from tests.simulation.world import LEVELS, Violation, World
@@ -425,6 +426,9 @@ PLANTS: dict[Plant, int] = {
     do_not_pause: 3,
     close_without_draining: 10,
 }
+
+
+PLANTS |= CONNECTION_PLANTS
 
 
 @pytest.mark.parametrize("plant", PLANTS, ids=lambda plant: plant.__name__)

@@ -1,0 +1,287 @@
+"""Faults of connections, the acceptor, the loop and the caches, one for each check of the simulation.
+
+Each is planted by replacing something of the server, and has a seed that finds it.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from reactor import call_order, deadlines
+from reactor.event_handler import EventHandler
+from reactor.http11.cache import BoundedCache
+from reactor.http11.chunked import ChunkedReader
+from reactor.http11.framing import LengthReader
+from reactor.loop import Reactor
+from reactor.server import acceptor, connection
+from reactor.server.acceptor import Acceptor
+from reactor.server.connection import Connection
+from reactor.server.context import ServerContext
+from reactor.server.request_body import RequestBody
+from reactor.server.write_buffer import WriteBuffer
+from reactor.settings import Settings
+
+Plant = Callable[[pytest.MonkeyPatch], None]
+
+
+def exceed_the_connection_limit(patch: pytest.MonkeyPatch) -> None:
+    """Accept one connection more than the limit."""
+    accept = Acceptor._accept_share
+
+    def share(self: Acceptor) -> None:
+        self._limit += 1
+        accept(self)
+        self._limit -= 1
+
+    patch.setattr(Acceptor, "_accept_share", share)
+
+
+def evict_the_newest(patch: pytest.MonkeyPatch) -> None:
+    """Close the connection that has been idle for the shortest time."""
+    find = Acceptor._find_closable
+    patch.setattr(Acceptor, "_find_closable", lambda self: find(self)[::-1])
+
+
+def evict_what_has_unread_bytes(patch: pytest.MonkeyPatch) -> None:
+    """Close an idle connection whose next request has arrived."""
+    patch.setattr(Connection, "has_unread_input", lambda self: False)
+
+
+def evict_nothing(patch: pytest.MonkeyPatch) -> None:
+    """Pause at the connection limit, although a connection is idle."""
+    patch.setattr(Acceptor, "_find_closable", lambda self: [])
+
+
+def accept_without_a_share(patch: pytest.MonkeyPatch) -> None:
+    """Accept three shares in a turn."""
+    readable = Acceptor.on_readable
+
+    def thrice(self: Acceptor) -> None:
+        for _ in range(3):
+            readable(self)
+
+    patch.setattr(Acceptor, "on_readable", thrice)
+
+
+def pause_for_long(patch: pytest.MonkeyPatch) -> None:
+    """Wait for a second before accepting again."""
+    patch.setattr(acceptor, "PAUSE", 1.0)
+
+
+def pause_after_a_close(patch: pytest.MonkeyPatch) -> None:
+    """Do not accept again when a connection is closed."""
+    patch.setattr(ServerContext, "call_at_next_close", lambda self, function: None)
+
+
+def never_accept_again(patch: pytest.MonkeyPatch) -> None:
+    """Stay unregistered after a pause."""
+    patch.setattr(Acceptor, "_resume", lambda self: None)
+
+
+def keep_stale_deadlines(patch: pytest.MonkeyPatch) -> None:
+    """Never rebuild the heap."""
+    patch.setattr(deadlines.Deadlines, "_count_stale", lambda self: setattr(self, "_stale", self._stale + 1))
+
+
+def lose_a_moved_deadline(patch: pytest.MonkeyPatch) -> None:
+    """Forget a handler that was due and was moved by another one."""
+    patch.setattr(deadlines.Deadlines, "_restore", lambda self, handler: None)
+
+
+def call_without_a_share(patch: pytest.MonkeyPatch) -> None:
+    """Call every ready handler, however long it takes."""
+    patch.setattr(call_order, "TURN_SHARE", 10.0)
+
+
+def call_the_last_first(patch: pytest.MonkeyPatch) -> None:
+    """Call the handlers first that became ready last, while the loop is overloaded."""
+    overloaded = call_order.CallOrder._run_overloaded
+
+    def reverse(self: call_order.CallOrder, calls: list[Any], *values: Any) -> None:
+        self.left_over = {}
+        overloaded(self, calls, *values)
+
+    patch.setattr(call_order.CallOrder, "_run_overloaded", reverse)
+
+
+def judge_what_is_left_over(patch: pytest.MonkeyPatch) -> None:
+    """Treat a client as late whose bytes are not read for lack of time."""
+    run = call_order.CallOrder.run
+
+    class Empty(dict[EventHandler, int]):
+        def __contains__(self, key: object) -> bool:
+            return False
+
+    def hide(self: call_order.CallOrder, *values: Any) -> None:
+        run(self, *values)
+        self.left_over = Empty(self.left_over)
+
+    patch.setattr(call_order.CallOrder, "run", hide)
+
+
+def run_all_deadlines(patch: pytest.MonkeyPatch) -> None:
+    """Call every handler whose deadline has passed, however long it takes."""
+    dispatch = Reactor._dispatch
+    patch.setattr(
+        Reactor, "_dispatch", lambda self, handler, events: dispatch(self, handler, events) * bool(events)
+    )
+
+
+def buffer_behind_a_live_stream(patch: pytest.MonkeyPatch) -> None:
+    """Receive everything that is pipelined behind a live stream or a result."""
+    patch.setattr(Connection, "_limit_pipelined", lambda self: None)
+
+
+def count_all_windows_together(patch: pytest.MonkeyPatch) -> None:
+    """Never begin to count a body's bytes anew: one that was fast may become slow."""
+    measure = RequestBody.measure_rate
+
+    def again(self: RequestBody, settings: Settings) -> str | None:
+        count = self.bytes_in_window
+        result = measure(self, settings)
+        self.bytes_in_window = count
+        return result
+
+    patch.setattr(RequestBody, "measure_rate", again)
+
+
+def extend_the_window(patch: pytest.MonkeyPatch) -> None:
+    """Begin a new rate window with every byte."""
+    wait = Connection._await_content
+
+    def later(self: Connection) -> None:
+        assert self._request_body is not None
+        self._request_body.window_ends = float("inf")
+        wait(self)
+
+    patch.setattr(Connection, "_await_content", later)
+
+
+def keep_alive_after_a_stream(patch: pytest.MonkeyPatch) -> None:
+    """Keep an HTTP/1.0 connection whose end would be that of the body."""
+    patch.setattr(connection, "has_length", lambda response: True)
+
+
+def count_each_chunk_alone(patch: pytest.MonkeyPatch) -> None:
+    """Compare the limits of a body with each chunk."""
+    read = ChunkedReader._read_size
+
+    def alone(self: ChunkedReader, line: bytes) -> int:
+        self._received = 0
+        return read(self, line)
+
+    patch.setattr(ChunkedReader, "_read_size", alone)
+
+
+def count_each_extension_alone(patch: pytest.MonkeyPatch) -> None:
+    """Compare the limit of all chunk extensions with each of them."""
+    read = ChunkedReader._read_size
+
+    def alone(self: ChunkedReader, line: bytes) -> int:
+        self._extensions = 0
+        return read(self, line)
+
+    patch.setattr(ChunkedReader, "_read_size", alone)
+
+
+def close_after_a_refusal(patch: pytest.MonkeyPatch) -> None:
+    """Discard no body."""
+    patch.setattr(Connection, "_can_discard", lambda self, request: False)
+
+
+def lose_a_byte_of_a_refused_body(patch: pytest.MonkeyPatch) -> None:
+    """Discard a byte less than a refused body has: it begins the next request."""
+    discard = Connection._discard_content
+
+    def less(self: Connection, *values: Any) -> None:
+        discard(self, *values)
+        content = self._parser._content
+        if isinstance(content, LengthReader) and content.remaining > 1:
+            content.remaining -= 1
+
+    patch.setattr(Connection, "_discard_content", less)
+
+
+def keep_results(patch: pytest.MonkeyPatch) -> None:
+    """Never drop the result of a closed connection."""
+    patch.setattr(Connection, "drop_result", lambda self, deferred: None)
+
+
+def grow_a_cache(patch: pytest.MonkeyPatch) -> None:
+    """Never clear a full cache."""
+    patch.setattr(BoundedCache, "clear", lambda self: None)
+
+
+def cache_long_keys(patch: pytest.MonkeyPatch) -> None:
+    """Cache keys of any length."""
+    put = BoundedCache.put
+
+    def any_length(self: Any, key: Any, value: Any) -> None:
+        length, self.max_length = self.max_length, 1 << 30
+        put(self, key, value)
+        self.max_length = length
+
+    patch.setattr(BoundedCache, "put", any_length)
+
+
+def send_without_a_share(patch: pytest.MonkeyPatch) -> None:
+    """Send as much as the socket takes."""
+    send = WriteBuffer.flush_bytes
+    patch.setattr(WriteBuffer, "flush_bytes", lambda self, sock, share: send(self, sock, 1 << 30))
+
+
+def answer_without_a_share(patch: pytest.MonkeyPatch) -> None:
+    """Answer all pipelined requests in one turn."""
+    init = ServerContext.__init__
+
+    def unlimited(self: ServerContext, *values: Any, **options: Any) -> None:
+        init(self, *values, **options)
+        self.request_share = range(10**6)
+
+    patch.setattr(ServerContext, "__init__", unlimited)
+
+
+def reset_after_a_disk_failure(patch: pytest.MonkeyPatch) -> None:
+    """Close the connection when a body could not be stored, without saying so."""
+    close = Connection._close_request_body
+
+    def lose(self: Connection) -> None:
+        failed = self._request_body is not None and self._parser.phase is connection.PHASE_ENDED
+        close(self)
+        if failed:
+            self._write_buffer.clear()
+
+    patch.setattr(Connection, "_close_request_body", lose)
+
+
+CONNECTION_PLANTS: dict[Plant, int] = {
+    exceed_the_connection_limit: 1,
+    evict_the_newest: 1,
+    evict_what_has_unread_bytes: 1,
+    evict_nothing: 1,
+    accept_without_a_share: 1,
+    pause_for_long: 1,
+    pause_after_a_close: 1,
+    never_accept_again: 1,
+    keep_stale_deadlines: 1,
+    lose_a_moved_deadline: 1,
+    call_without_a_share: 1,
+    call_the_last_first: 1,
+    judge_what_is_left_over: 1,
+    run_all_deadlines: 1,
+    buffer_behind_a_live_stream: 1,
+    count_all_windows_together: 1,
+    extend_the_window: 1,
+    keep_alive_after_a_stream: 1,
+    count_each_chunk_alone: 1,
+    count_each_extension_alone: 1,
+    close_after_a_refusal: 1,
+    lose_a_byte_of_a_refused_body: 1,
+    keep_results: 1,
+    grow_a_cache: 1,
+    cache_long_keys: 1,
+    send_without_a_share: 1,
+    answer_without_a_share: 1,
+    reset_after_a_disk_failure: 1,
+}
