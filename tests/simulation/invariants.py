@@ -26,6 +26,7 @@ from tests.simulation.site import MAX_IN_MEMORY, Site
 
 CHECK_INTERVAL = 64  # turns between two checks of everything
 MAX_TURNS = 300_000
+LONGEST = 3_600.0  # seconds of simulated time, if the clock does not jump
 MAX_TURNS_LEFT_OVER = 400  # in a row, if reports are incomplete
 CALL_GROUPS = 3  # each makes at least one call, if the loop is overloaded
 MAX_TURNS_WITHOUT_PROGRESS = 30  # in a row, for false reports and for events that are reported one by one
@@ -45,6 +46,7 @@ class Invariants:
         # The last window of a connection's content: answers begun before it, deadline.
         self._windows: dict[int, tuple[int, float]] = {}
         self._now = site.reactor.now
+        self._began = site.world.now
         self._turns_without_progress = 0
         self._turns_left_over: dict[EventHandler, int] = {}
         self._most_ready = 0  # handlers, while some are left over
@@ -54,7 +56,8 @@ class Invariants:
         """Check what the last turn did."""
         self.turns += 1
         site = self._site
-        if self.turns > MAX_TURNS:
+        took = self._world.now - self._began
+        if self.turns > MAX_TURNS or (took > LONGEST and not self._world.rates["jump"]):
             self._world.fail("the simulation does not end")
         self._check_progress()
         for connection in self._touched():
