@@ -27,7 +27,7 @@ DELAYING_REASONS = frozenset({NOT_READING, PAUSED_READING, TOO_MANY_BYTES})
 CHANGING_REASONS = frozenset({DISK_FAILURE, PAUSED_READING})
 # After these, the client must have got the answers that were made before.
 SHORTENING_REASONS = frozenset({EVICTED, HALF_CLOSED, ABORTED})
-EARLY = 5.0  # seconds in which a client has sent its first bytes, before its timeout counts here
+MAX_SENDING = 10.0  # seconds in which the fast part of a body must arrive
 LATE_CLOCK = 0.1  # seconds by which the server's clock is behind while its callbacks are slow
 SLACK = 1.0  # seconds in which a deadline must show at the client
 
@@ -53,7 +53,7 @@ class AnswerChecker:
         self.all_received = bytearray()  # including what has been checked
         self._answered_at: list[float] = []  # when the last two came
         self._ended_at = self._world.now
-        self.connected_at = self.since = self._world.now
+        self.connected_at = self.since = self.sending_since = self._world.now
         self.jumped = (
             False  # the clock jumped while the client was connected: its connection may have lasted longer
         )
@@ -225,9 +225,11 @@ class AnswerChecker:
         kept = self._ended_at - max(self.since, tcp.accepted_at, *self._answered_at[:-1])
         if longest is not None and not self.jumped and kept > longest + SLACK:
             self._fail(f"stayed open for {kept:.1f} s, not {longest:g} s")
-        is_early = self._behaviour == "slowing" and kept < self.content_lasts - EARLY
-        if is_early and not self.jumped and self.answers and self.answers[-1].status == 408:
-            self._fail(f"was closed after {kept:.1f} s, not {self.content_lasts:g} s")
+        # Its windows begin after it has begun to send; unless the server was slow to read the first bytes.
+        lasted = self._ended_at - self.sending_since + LATE_CLOCK
+        is_early = self._behaviour == "slowing" and lasted < self.content_lasts
+        if is_early and self.since - self.sending_since < MAX_SENDING and not self.jumped and self.answers and self.answers[-1].status == 408:
+            self._fail(f"was closed after {lasted:.1f} s, not {self.content_lasts:g} s")
 
     def _fail(self, reason: str) -> NoReturn:
         self._world.fail(f"{self!r}: {reason}")

@@ -237,6 +237,7 @@ class Client:
             if self.behaviour == "overrunning" and place == len(script):
                 self._send_overrun(exchange.data + CANARY * self.random.choice((1, 30)))
                 return
+            self.checker.sending_since = self.world.now
             if self.behaviour == "bursting" and place == len(script):
                 yield from self._send_in_burst(exchange.data, place)
             else:

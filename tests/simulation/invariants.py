@@ -15,7 +15,7 @@ the others cannot have changed.
 import json
 from math import inf
 
-from reactor.event_handler import EventHandler, Interest
+from reactor.event_handler import DEADLINE, EventHandler, Interest
 from reactor.routing import BufferSink
 from reactor.server.connection import STOP_GRACE, Connection
 from reactor.server.context import ServerState
@@ -26,7 +26,8 @@ from tests.simulation.site import MAX_IN_MEMORY, Site
 
 CHECK_INTERVAL = 64  # turns between two checks of everything
 MAX_TURNS = 300_000
-MAX_TURNS_LEFT_OVER = 100  # in a row: each group of handlers has at least one call in a turn
+MAX_TURNS_LEFT_OVER = 400  # in a row, if reports are incomplete
+CALL_GROUPS = 3  # each makes at least one call, if the loop is overloaded
 MAX_TURNS_WITHOUT_PROGRESS = 30  # in a row, for false reports and for events that are reported one by one
 LARGEST_HEAD = 2_000  # bytes; with it, a piece of a stream
 # These keep their deadline as long as they last; the others may be given more time.
@@ -46,6 +47,7 @@ class Invariants:
         self._now = site.reactor.now
         self._turns_without_progress = 0
         self._turns_left_over: dict[EventHandler, int] = {}
+        self._most_ready = 0  # handlers, while some are left over
         self.turns = 0
 
     def check_turn(self) -> None:
@@ -121,6 +123,9 @@ class Invariants:
             and not connection.has_unread_input()
         ):
             self._fail(f"{connection!r} is idle while the server stops")
+        stopping = self._site.context.state is ServerState.STOPPING
+        if state is State.ACCEPTED and stopping and connection.deadline > self._site.reactor.now + STOP_GRACE:
+            self._fail(f"{connection!r} has sent nothing, and the server stops")
         wanted = state.interest
         if state is State.AWAITING_RESULT and connection.unparsed > self._site.settings.max_head:
             wanted = Interest.NONE  # enough is pipelined
@@ -247,16 +252,35 @@ class Invariants:
             same = handler.interest == key.events and handler.handle.fileno() == key.fd
             if same and key.fd not in site.network.moved and not self._may_make_no_progress(key.fd, handler):
                 self._fail(f"{handler!r} was ready ({events}), made no progress, and waits for the same")
-        self._turns_left_over = {each: self._turns_left_over.get(each, 0) + 1 for each in left_over}
-        for handler, turns in self._turns_left_over.items():
-            if turns > MAX_TURNS_LEFT_OVER:
-                self._fail(f"{handler!r} is ready, and was not called in {turns} turns")
+        self._check_order()
         still = site.selector.reported and not (site.network.moved or site.changed or site.progressed)
         self._turns_without_progress = self._turns_without_progress + 1 if still else 0
         if self._turns_without_progress > MAX_TURNS_WITHOUT_PROGRESS:
             self._fail(f"{self._turns_without_progress} turns in a row have made no progress")
         if not site.selector.reported and not site.reactor.called and not self._world.finished:
             self._fail("the reactor woke up without a reason")
+
+    def _check_order(self) -> None:
+        """Check the share of a turn, and that no ready handler waits for more turns than others are ready."""
+        site = self._site
+        reactor = site.reactor
+        if reactor.late_calls > CALL_GROUPS or reactor.late_deadlines > 1:
+            self._fail(f"{reactor.late_calls} calls, {reactor.late_deadlines} deadlines after a turn's share")
+        called = {handler for handler, events in reactor.called if events}
+        ready = [key.data for key, _ in site.selector.reported if key.fd not in site.selector.false_reports]
+        uncalled = [handler for handler in ready if handler not in called and handler.interest]
+        if uncalled and not called:
+            self._fail(f"{uncalled[0]!r} is ready, and nothing was called")
+        for handler, events in reactor.called:
+            if events == DEADLINE and handler in uncalled:
+                self._fail(f"{handler!r} is ready, and its deadline came first")
+        self._turns_left_over = {each: self._turns_left_over.get(each, 0) + 1 for each in uncalled}
+        self._most_ready = max(self._most_ready, len(ready)) if uncalled else 0
+        # The order is that of the reports, if they are complete.
+        most = self._most_ready if not self._world.rates["few"] else MAX_TURNS_LEFT_OVER
+        for handler, turns in self._turns_left_over.items():
+            if turns > most:
+                self._fail(f"{handler!r} is ready, and was not called in {turns} turns")
 
     def _may_make_no_progress(self, descriptor: int, handler: EventHandler) -> bool:
         """Return whether an event handler has a reason to wait for the same again."""

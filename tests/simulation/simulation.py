@@ -107,6 +107,8 @@ def run(world: World, disk: Disk, clients: list[Client]) -> None:
     site = Site(world, disk)
     invariants = Invariants(site)
     count = random.choice(CLIENT_COUNTS)
+    if count > 100:  # so many clients with slow calls would take longer than their timeouts
+        world.rates["slow"] = min(world.rates["slow"], 0.05)
     site.network.limit = max(site.network.limit, count // 3)  # so that most clients are accepted
     for number in range(1, random.randint(count // 2, count) + 1):
         behaviour = random.choices(list(BEHAVIOURS), list(BEHAVIOURS.values()))[0]

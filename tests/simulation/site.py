@@ -43,6 +43,7 @@ from tests.simulation.world import World
 
 # Where a connection may be closed in favour of another: no answer is in progress.
 DISPENSABLE = (State.ACCEPTED, State.IDLE, State.RECEIVING_HEAD, State.DRAINING)
+TURN_SHARE = 0.010  # seconds in which the calls of a turn may begin
 MAX_IN_MEMORY = 64 * 1024
 MAX_BODY = 120_000
 MAX_CHUNK_EXTENSIONS = 500  # bytes in one body
@@ -91,24 +92,34 @@ class SimulatedReactor(Reactor):
         super().__init__(selector, world.clock)
         self._world = world
         self.called: list[tuple[EventHandler, int]] = []  # in this turn, with their readiness
+        # Calls of this turn that began after its share, and deadlines after twice its share.
+        self.late_calls = self.late_deadlines = 0
         self.before_connection_call: Callable[[Connection], None] = lambda connection: None
-        self.before_other_call: Callable[[], None] = lambda: None  # of another handler
+        self.before_other_call: Callable[[EventHandler], None] = lambda handler: None
 
     def turn(self, may_sleep: bool = True) -> None:
         self.called.clear()
+        self.late_calls = self.late_deadlines = 0
         super().turn(may_sleep)
 
     def active_hooks(self) -> LoopHooks | None:
         return self
 
     def before_call(self, handler: EventHandler, events: int) -> None:
+        took = self._world.now - self.began
+        if events == DEADLINE:
+            self.late_deadlines += took > 2 * TURN_SHARE
+            if handler.deadline > self.clock():
+                self._world.fail(f"{handler!r} is called before its deadline")
+        else:
+            self.late_calls += took > TURN_SHARE
         self.called.append((handler, events))
         if isinstance(handler, Connection):
             self._world.current = handler.peer
             self.before_connection_call(handler)
         else:
             self._world.current = ""
-            self.before_other_call()
+            self.before_other_call(handler)
         self._world.pass_call()
         if events == DEADLINE:
             self._world.log("  the deadline of %s has passed", self._world.current or "the server")
