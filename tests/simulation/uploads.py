@@ -1,7 +1,7 @@
 """Uploads, forms and removals of files, and the model of their responses.
 
-What a client was told must be true: after a success the content was stored since the request was sent, after
-a refusal it was not stored and never will be.
+Every response must be true: after a success the content was stored since the request was sent, after a
+refusal it was not stored and never will be.
 """
 
 from base64 import b64encode
