@@ -20,6 +20,9 @@ REQUESTS = (
     "PATCH /uploads/{mark}",
 )
 
+# After so many wrong passwords further ones may be refused without a look at them.
+MIN_GUESSES = 3
+
 
 def unauthorized(writer: Writer) -> Exchange:
     """Write a request without a password, or with one that does not permit it."""
@@ -37,12 +40,17 @@ def unauthorized(writer: Writer) -> Exchange:
     lines = [*lines, f"Content-Length: {len(content)}"] if content else lines
     realm = "Reactor" if method in READING or not features.changing else "Reactor, changes"
 
+    has_guessed = writer.guesses >= MIN_GUESSES
+    writer.guesses += 1
+
     def verify(answer: Answer, content: bytes) -> str:
+        if answer.status == 429:
+            return "" if has_guessed else "it has sent few wrong passwords"
         fields: Fields = {"www-authenticate": f'Basic realm="{realm}", charset="UTF-8"', "allow": None}
         return explain_wrong_fields(answer.headers, fields)
 
     data = head(f"{line} HTTP/1.1", *lines) + content
-    return Exchange(data, (401,), None if method == "HEAD" else is_line, method, verify=verify)
+    return Exchange(data, (401, 429), None if method == "HEAD" else is_line, method, verify=verify)
 
 
 def unauthorized_upload(writer: Writer) -> Exchange:

@@ -89,7 +89,7 @@ class Client:
         self.exchanges = self._write(writer)
         self.at_once = behaviour in SENDING_AT_ONCE or self.random.random() < 0.5
         if any(each.is_live for each in self.exchanges) and self._bytes_to_send() > MAX_BEHIND_A_LIVE_STREAM:
-            self.exchanges = [each for each in self.exchanges if not each.is_live]
+            self.exchanges = [each for each in self.exchanges if not each.is_live or each.closes]
         contents = [each.content for each in self.exchanges if isinstance(each.content, bytes)]
         # A cached file is an answer, too.
         site.largest_answers[self.name] = max(MAX_FILE_SIZE, *map(len, contents), 0)

@@ -13,7 +13,7 @@ import pkgutil
 import shutil
 import stat
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from email.utils import formatdate
 from gzip import compress
@@ -24,7 +24,10 @@ from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
 
 from reactor.handlers import files
+from reactor.handlers.files import resumable
 from reactor.handlers.files.paths import TEMPORARY_PREFIX
+from reactor.handlers.files.resumable import ResumableUpload, UploadRegistry
+from reactor.http11.errors import HTTPError
 from tests.simulation.features import choose_features
 from tests.simulation.tree import DIRECTORY, State, Tree
 from tests.simulation.world import World
@@ -245,10 +248,29 @@ class Disk:
                 if hasattr(import_module(name), attribute):
                     stack.enter_context(patch(f"{name}.{attribute}", replacement))
         stack.enter_context(patch("reactor.handlers.files.cache.MAX_TOTAL_SIZE", FILE_CACHE_SIZE))
-        stack.enter_context(
-            patch("reactor.handlers.files.resumable.MAX_UPLOADS", self.features.uploads or 64)
-        )
+        stack.enter_context(patch(f"{resumable.__name__}.MAX_UPLOADS", self.features.uploads))
+        stack.enter_context(patch.object(UploadRegistry, "add", self._checked_add()))
         return stack
+
+    def _checked_add(self) -> Callable[[UploadRegistry, ResumableUpload], str]:
+        """Return ``UploadRegistry.add`` with a check: at the limit, the idle upload used first is removed."""
+        add, limit = UploadRegistry.add, self.features.uploads
+
+        def checked(registry: UploadRegistry, upload: ResumableUpload) -> str:
+            before = list(registry)
+            idle = [token for token in before if registry[token].writer is None]
+            is_full = len(before) >= limit
+            try:
+                token = add(registry, upload)
+            except HTTPError:
+                if idle or not is_full:
+                    self.world.fail(f"an upload is refused, with {len(before)} others")
+                raise
+            if list(registry) != [*(each for each in before if not is_full or each != idle[0]), token]:
+                self.world.fail(f"of the uploads {before}, {list(registry)} are left")
+            return token
+
+        return checked
 
 
 class Secrets:

@@ -21,6 +21,7 @@ STATUSES = (200, 206, 301, 304, 404, 412, 416)
 INITIAL = ("f0", "f1", "zero", "shared", "notes.txt", "docs/a b&c.txt", "docs/deep/d.csv", "docs/\u00fc%.md")
 OTHERS = ("docs", "none", "docs/none", "f0/none", "fading/x.txt", "docs/<i>.bin")
 SHARED = ("shared", "docs/shared.txt", "docs/deep/shared.csv")
+RAW = "/[]|^"  # what browsers do not encode in a path
 TEXTS = (".txt", ".csv", ".md")
 TYPE = "application/octet-stream"
 UNKNOWN_TAG = '"unknown"'
@@ -231,7 +232,12 @@ def _split(content: bytes, boundary: str) -> list[tuple[str, bytes]]:
 
 
 def target_of(path: str) -> str:
-    """Return the request target of a file."""
+    """Return the request target of a file, as browsers write it."""
+    return f"/files/{quote(path, safe=RAW)}"
+
+
+def location_of(path: str) -> str:
+    """Return the Location of a file, in which all is encoded that a URI may not have."""
     return f"/files/{quote(path)}"
 
 

@@ -94,6 +94,7 @@ class Writer:
     large: bool = False  # may ask for large content
     own_files: list[str] = field(default_factory=list)  # the paths of its uploads
     resumables: "list[OwnUpload]" = field(default_factory=list)
+    guesses: int = 0  # how many wrong passwords it sends
     _written: int = 0
 
     def head(self, line: str, *fields: str) -> bytes:

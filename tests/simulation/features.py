@@ -87,7 +87,7 @@ def choose_features(random: Random) -> Features:
     choose = random.choice
     return Features(
         choose((True, True, False)),
-        choose((0, 3, 64, 64)),
+        choose((0, 1, 3, 64)),
         choose((True, False, False)),
         choose(("", "", "", "", "anna:reads", "anna:reads")),
         choose(("", "", "", "", "otto:ch:nges", "otto:ch:nges")),

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from tests.simulation.disk import FADING
-from tests.simulation.downloads import composed, target_of
+from tests.simulation.downloads import composed, location_of, target_of
 from tests.simulation.exchange import (
     PRESENT,
     Exchange,
@@ -96,7 +96,7 @@ class Step:
             return "204, though no file was replaced"
         right: Fields = {"upload-complete": "?1", "upload-offset": str(len(offer.content))}
         if answer.status == 201:
-            right["location"] = target_of(offer.path)
+            right["location"] = location_of(offer.path)
         return explain_wrong_fields(answer.headers, right)
 
 
@@ -164,7 +164,7 @@ def creation(writer: Writer) -> Exchange:
 
 def continuation(writer: Writer) -> Exchange:
     """Continue an upload, mostly one of its own: ask for its offset, send a part of it, or cancel it."""
-    kinds = {_status: 3, _patch: 6, _wrong_patch: 2, _short: 1, _too_long: 1, _cancel: 1}
+    kinds = {_status: 3, _patch: 6, _wrong_patch: 2, _short: 2, _too_long: 2, _cancel: 1}
     kind = writer.world.random.choices(list(kinds), list(kinds.values()))[0]
     others = writer.world.random.random() < 0.25
 

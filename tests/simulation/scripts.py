@@ -179,8 +179,8 @@ PERSISTENT: dict[Callable[[ScriptWriter], Exchange], int] = {
     form: 3,
     refused_form: 1,
     removal: 3,
-    creation: 2,
-    continuation: 4,
+    creation: 3,
+    continuation: 5,
 }
 
 CLOSING: tuple[Callable[[ScriptWriter], Exchange], ...] = (

@@ -1,4 +1,4 @@
-"""The model of the shared directory: every state that each path has had, and who may change it.
+"""The model of the shared directory: every state of each path, and the changes that clients ask for.
 
 A path has one of three states: None (nothing has this name), ``DIRECTORY``, or the content of a file.
 Each change is numbered. A client notes the number when it sends a request; the response must be right for
@@ -53,7 +53,7 @@ class Offer:
     form: "list[Offer] | None" = None
     stored_as: str = ""  # the path, once it is stored
     change: int = -1  # the number of that change
-    refused: bool = False  # the client was told that it is not stored
+    refused: bool = False  # a response says that it is not stored
     rolled_back: bool = False
     is_unclear: bool = False  # it was rolled back, or removed by the same client
 
@@ -138,7 +138,7 @@ class Tree:
         if offer.stored_as:
             self.world.fail(f"the content of {offer.path} was stored twice, now as {path}")
         if offer.refused:
-            self.world.fail(f"{path} is stored, after its client was told that it is not")
+            self.world.fail(f"{path} is stored, after a response that it is not")
         if offer.form is None and path != offer.path:
             self.world.fail(f"the content of {offer.path} is stored as {path}")
         if not offer.condition(before):

@@ -1,7 +1,7 @@
 """Uploads, forms and removals of files, and the model of their responses.
 
-What a client was told must be true: after a success the content was stored since the request was sent, after
-a refusal it was not stored and never will be.
+Every response must be true: after a success the content was stored since the request was sent, after a
+refusal it was not stored and never will be.
 """
 
 from base64 import b64encode
@@ -10,7 +10,7 @@ from hashlib import sha256
 from urllib.parse import quote
 
 from tests.simulation.disk import FADING, last_modified, modified
-from tests.simulation.downloads import SHARED, Conditions, choose_conditions, composed, target_of
+from tests.simulation.downloads import SHARED, Conditions, choose_conditions, composed, location_of, target_of
 from tests.simulation.exchange import Exchange, Verify, Writer, explain_wrong_fields, has_fields, is_line
 from tests.simulation.features import ORIGIN
 from tests.simulation.tree import DIRECTORY, Condition, Offer, State, always, no_file
@@ -57,7 +57,7 @@ class Upload:
         replaced = self._tree.states_before(self.path, self._since, self.offer.change)
         is_possible = any((state is None) is (answer.status == 201) for state in replaced)
         if answer.status == 201 and (self.method == "POST" or is_possible):
-            return explain_wrong_fields(answer.headers, {"location": target_of(self.path)})
+            return explain_wrong_fields(answer.headers, {"location": location_of(self.path)})
         return "" if self.method == "PUT" and is_possible else f"{answer.status} for {len(replaced)} states"
 
 
@@ -66,7 +66,7 @@ def choose_path(writer: Writer) -> str:
     random = writer.world.random
     if random.random() < 0.4:
         return random.choice(SHARED)
-    return random.choice(PLACES) + writer.mark() + random.choice(("", "", ".txt", " \u00fc&.bin"))
+    return random.choice(PLACES) + writer.mark() + random.choice(("", "", ".txt", " \u00fc&.bin", "[1]|^"))
 
 
 def upload(writer: Writer) -> Exchange:
