@@ -34,6 +34,8 @@ class ScriptWriter(Writer):
     def write(self) -> Exchange:
         """Write any exchange that leaves the connection open."""
         kind = self.world.random.choices(list(PERSISTENT), list(PERSISTENT.values()))[0]
+        if self.resumables and self.world.random.random() < 0.8:
+            kind = continuation
         if kind is creation and not self.disk.features.uploads:
             kind = upload
         return kind(self)

@@ -350,20 +350,14 @@ def open_the_last_parent_only(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(SharedRoot, "open_parent", lambda self, parts: open_parent(self, parts[-2:]))
 
 
-def replace_despite_a_condition(patch: pytest.MonkeyPatch) -> None:
-    """Check the condition of an upload before its content only."""
-    patch.setattr(Upload, "_create", lambda self, condition: False)
+def ignore_conditions_of_changes(patch: pytest.MonkeyPatch) -> None:
+    """Store and remove files whatever the conditions are."""
+    patch.setattr(routes, "precondition", lambda request, wall_clock: None)
 
 
 def keep_files_of_a_failed_form(patch: pytest.MonkeyPatch) -> None:
     """Do not remove the files of a form that were stored before one failed."""
     patch.setattr(Upload, "unlink", lambda self: None)
-
-
-def remove_despite_a_condition(patch: pytest.MonkeyPatch) -> None:
-    """Ignore the condition of a DELETE."""
-    remove = store.Store.remove
-    patch.setattr(store.Store, "remove", lambda self, name, condition: remove(self, name))
 
 
 def resume_at_any_offset(patch: pytest.MonkeyPatch) -> None:
@@ -401,9 +395,8 @@ PLANTS: dict[Plant, int] = {
     serve_a_stale_file: 1,
     list_no_slashes: 1,
     open_the_last_parent_only: 1,
-    replace_despite_a_condition: 1,
+    ignore_conditions_of_changes: 1,
     keep_files_of_a_failed_form: 1,
-    remove_despite_a_condition: 1,
     resume_at_any_offset: 1,
     leak_the_upload_beyond_the_limit: 1,
     let_readers_upload: 1,
