@@ -26,7 +26,7 @@ from tests.simulation.site import MAX_IN_MEMORY, Site
 
 CHECK_INTERVAL = 64  # turns between two checks of everything
 MAX_TURNS = 300_000
-LONGEST = 3_600.0  # seconds of simulated time, if the clock does not jump
+LONGEST = 20_000.0  # seconds of simulated time, if the clock does not jump
 MAX_TURNS_LEFT_OVER = 400  # in a row, if reports are incomplete
 CALL_GROUPS = 3  # each makes at least one call, if the loop is overloaded
 MAX_TURNS_WITHOUT_PROGRESS = 30  # in a row, for false reports and for events that are reported one by one
