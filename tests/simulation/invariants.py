@@ -47,6 +47,7 @@ class Invariants:
         self._windows: dict[int, tuple[int, float]] = {}
         self._now = site.reactor.now
         self._began = site.world.now
+        self.logged: dict[str, list[int]] = {}  # the statuses in the access log at the end, by client
         self._turns_without_progress = 0
         self._turns_left_over: dict[EventHandler, int] = {}
         self._most_ready = 0  # handlers, while some are left over
@@ -311,6 +312,7 @@ class Invariants:
         for line in self._site.log_lines.getvalue().splitlines():
             entry = json.loads(line)
             number, request = entry["connection"], entry["request"]
+            self.logged.setdefault(entry["peer"], []).append(entry["status"])
             if request != last.get(number, 0) + 1:
                 self._fail(f"request {request} of c{number} is logged after {last.get(number, 0)}")
             last[number] = request
