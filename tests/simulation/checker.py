@@ -128,6 +128,14 @@ class AnswerChecker:
         if not excuses:
             self._check_timeout(tcp)
 
+    def check_log(self, logged: list[int]) -> None:
+        """Check that the log has the status of each answer, in order, and then only of what broke off."""
+        statuses = [answer.status for answer in self.answers]
+        if self.excuses:
+            return
+        if logged[: len(statuses)] != statuses or any(each < 400 for each in logged[len(statuses) :]):
+            self._fail(f"got {statuses}, and the log says {logged}")
+
     def _has_lingered(self, tcp: TcpConnection) -> bool:
         """Return whether the server has waited for the client's end, after its own."""
         linger = STOP_GRACE if self.stopping else self._site.settings.linger_timeout

@@ -68,6 +68,7 @@ BEHAVIOURS = {
 }
 # The server closes when more than a head's limit waits after a live stream.
 MAX_BEHIND_A_LIVE_STREAM = 30_000
+LARGEST_SMALL_FILE = 16_000  # bytes; some seeds have larger files
 HALF_CLOSING = ("half-closing", "truncating")
 # What follows these would be taken for a part of their body, if it arrived at once.
 BEFORE_SILENCE = (chunks_over_sink_limit, expecting_and_refused)
@@ -93,7 +94,10 @@ class Client:
             self.exchanges = [each for each in self.exchanges if not each.is_live or each.closes]
         contents = [each.content for each in self.exchanges if isinstance(each.content, bytes)]
         # A cached file is an answer, too.
-        site.largest_answers[self.name] = max(MAX_FILE_SIZE, *map(len, contents), 0)
+        sizes = [each.size for each in self.exchanges]
+        site.largest_answers[self.name] = max(
+            MAX_FILE_SIZE if writer.large else LARGEST_SMALL_FILE, *map(len, contents), *sizes, 0
+        )
         self.checker = AnswerChecker(site, writer.disk, self.name, behaviour, self.exchanges)
         self.checker.content_lasts = self.content_lasts
         self.tcp: TcpConnection | None = None

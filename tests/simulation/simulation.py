@@ -140,6 +140,8 @@ def run(world: World, disk: Disk, clients: list[Client]) -> None:
             if not client.checked:
                 world.fail(f"{client.checker!r}: never gets its answers")
         invariants.check_end()
+        for client in clients:
+            client.checker.check_log(invariants.logged.get(client.name, []))
         site.sizes.check_end()
         disk.check()
     finally:
