@@ -95,10 +95,7 @@ def test_every_fault_and_client_occurs_in_some_seed() -> None:
         "signal 15",
         "it was refused",
         "another process removes",
-        *(
-            f"gets {status} to"
-            for status in (206, 301, 303, 304, 401, 403, 404, 405, 409, 411, 412, 415, 416)
-        ),
+        *(f"gets {status} to" for status in (206, 301, 303, 304, 401, 403, 405, 409, 411, 412)),
         *(
             f"({behaviour}) connects"
             for behaviour in (
