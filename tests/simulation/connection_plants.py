@@ -13,6 +13,7 @@ from reactor.event_handler import EventHandler
 from reactor.http11.cache import BoundedCache
 from reactor.http11.chunked import ChunkedReader
 from reactor.http11.framing import LengthReader
+from reactor.http11.parser import PHASE_ENDED
 from reactor.loop import Reactor
 from reactor.server import acceptor, connection
 from reactor.server.acceptor import Acceptor
@@ -224,7 +225,7 @@ def reset_after_a_disk_failure(patch: pytest.MonkeyPatch) -> None:
     close = Connection._close_request_body
 
     def lose(self: Connection) -> None:
-        failed = self._request_body is not None and self._parser.phase is connection.PHASE_ENDED
+        failed = self._request_body is not None and self._parser.phase is PHASE_ENDED
         close(self)
         if failed:
             self._write_buffer.clear()
