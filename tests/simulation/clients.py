@@ -87,6 +87,7 @@ class Client:
         self.random = self.world.stream(self.name)
         self.behaviour = behaviour
         self.content_lasts = 0.0  # seconds until the server gives up a body that becomes slow
+        self._head_size = 900 if writer.disk.features.origin else 200  # of an answer, about, in bytes
         self.exchanges = self._write(writer)
         self.at_once = behaviour in SENDING_AT_ONCE or self.random.random() < 0.5
         if any(each.is_live for each in self.exchanges) and self._bytes_to_send() > MAX_BEHIND_A_LIVE_STREAM:
@@ -441,6 +442,7 @@ class Client:
 
     def _bytes_to_receive(self) -> int:
         """The approximate number of bytes to receive."""
-        return sum(
+        heads = self._head_size * len(self.exchanges)
+        return heads + sum(
             len(each.content) if isinstance(each.content, bytes) else each.size for each in self.exchanges
         )
