@@ -1,8 +1,9 @@
 """The checker of answers: compares what one client receives with what its script says it must get.
 
-Each answer is checked as it comes: status, content, coding, Connection and Date, and for an upload
-that every accepted upload is on the disk. At the end it checks that nothing is
-missing, unless the world allows the client a failure; what did come had to be right all the same.
+Each answer is checked as it comes: status, content, coding, Connection and Date, and what its exchange
+verifies. At the end it checks that nothing is missing. A client is excused from that only if it misbehaved,
+or if a fault, a limit or the end of the server has hit its own connection (``excuses``); what did come had to
+be right all the same. A failure of the disk excuses nothing: each request is answered, perhaps with an error.
 """
 
 import zlib
@@ -173,6 +174,8 @@ class AnswerChecker:
         if problem:
             self._fail(f"got a wrong answer to {exchange.words}: {problem}")
         closes = answer.headers.get("connection") == "close"
+        if "transfer-encoding" in answer.headers and exchange.is_old:
+            self._fail(f"got a transfer coding to {exchange.words}")
         if exchange.keeps and not closes and answer.headers.get("connection") != "keep-alive":
             self._fail(f"got no Connection: keep-alive after {exchange.words}")
         self.close_announced = closes and not exchange.closes and self.stopping

@@ -15,11 +15,13 @@
     slow-body      sends a body far too slowly                           408 at the timeout, nothing stored
     truncating     half-closes in the middle of a request                the answers before it
     overrunning    sends more bytes right after its last request         every answer
-    not-reading    does not read for long                                no wrong answer
+    not-reading    does not read for long                                every answer, if it reads again
+                                                                         within the write timeout
     vanishing      stops sending and reading at any point, stays open    no wrong answer
     resetting      resets at any point                                   no wrong answer
     leaving        closes at any point                                   no wrong answer
-    late-sending   keeps sending after its last request                  no wrong answer
+    late-sending   keeps sending after its last request                  every answer, unless it sent after
+                                                                         the server had waited for its end
 
 *No wrong answer*: what came is right and in order, but there may be less of it. The same holds for
 those that may fail because of a fault that was planted in their way.

@@ -9,16 +9,19 @@ from typing import Any
 import pytest
 
 from reactor import call_order, deadlines
-from reactor.event_handler import EventHandler
+from reactor.http11 import serializer
 from reactor.http11.cache import BoundedCache
 from reactor.http11.chunked import ChunkedReader
 from reactor.http11.framing import LengthReader
+from reactor.http11.parser import PHASE_ENDED
+from reactor.logs.access_log import UnsentExchanges
 from reactor.loop import Reactor
 from reactor.server import acceptor, connection
 from reactor.server.acceptor import Acceptor
 from reactor.server.connection import Connection
 from reactor.server.context import ServerContext
 from reactor.server.request_body import RequestBody
+from reactor.server.shutdown import Shutdown
 from reactor.server.write_buffer import WriteBuffer
 from reactor.settings import Settings
 
@@ -94,21 +97,6 @@ def call_without_a_share(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(call_order, "TURN_SHARE", 10.0)
 
 
-def judge_what_is_left_over(patch: pytest.MonkeyPatch) -> None:
-    """Treat a client as late whose bytes are not read for lack of time."""
-    run = call_order.CallOrder.run
-
-    class Empty(dict[EventHandler, int]):
-        def __contains__(self, key: object) -> bool:
-            return False
-
-    def hide(self: call_order.CallOrder, *values: Any) -> None:
-        run(self, *values)
-        self.left_over = Empty(self.left_over)
-
-    patch.setattr(call_order.CallOrder, "run", hide)
-
-
 def run_all_deadlines(patch: pytest.MonkeyPatch) -> None:
     """Call every handler whose deadline has passed, however long it takes."""
     dispatch = Reactor._dispatch
@@ -180,6 +168,35 @@ def lose_a_byte_of_a_refused_body(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Connection, "_discard_content", less)
 
 
+def chunk_for_old_clients(patch: pytest.MonkeyPatch) -> None:
+    """Send streams in chunks to HTTP/1.0 clients, too."""
+    begin = serializer._begin_body
+
+    def chunk(request: Any, *values: Any) -> Any:
+        version, request.head.version = request.head.version, 1
+        result = begin(request, *values)
+        request.head.version = version
+        return result
+
+    patch.setattr(serializer, "_begin_body", chunk)
+
+
+def stop_without_a_timeout(patch: pytest.MonkeyPatch) -> None:
+    """Wait for every connection when the server stops."""
+    patch.setattr(Shutdown, "on_deadline", lambda self: setattr(self, "deadline", float("inf")))
+
+
+def log_another_status(patch: pytest.MonkeyPatch) -> None:
+    """Log every response as a success."""
+    begin = UnsentExchanges.begin
+
+    def success(self: UnsentExchanges, exchange: Any, start: int) -> None:
+        exchange.status = 200
+        begin(self, exchange, start)
+
+    patch.setattr(UnsentExchanges, "begin", success)
+
+
 def keep_results(patch: pytest.MonkeyPatch) -> None:
     """Never drop the result of a closed connection."""
     patch.setattr(Connection, "drop_result", lambda self, deferred: None)
@@ -224,7 +241,7 @@ def reset_after_a_disk_failure(patch: pytest.MonkeyPatch) -> None:
     close = Connection._close_request_body
 
     def lose(self: Connection) -> None:
-        failed = self._request_body is not None and self._parser.phase is connection.PHASE_ENDED
+        failed = self._request_body is not None and self._parser.phase is PHASE_ENDED
         close(self)
         if failed:
             self._write_buffer.clear()
@@ -244,7 +261,6 @@ CONNECTION_PLANTS: dict[Plant, int] = {
     keep_stale_deadlines: 2,
     lose_a_moved_deadline: 2,
     call_without_a_share: 2,
-    judge_what_is_left_over: 2,
     run_all_deadlines: 2,
     buffer_behind_a_live_stream: 28,
     count_all_windows_together: 50,
@@ -253,6 +269,9 @@ CONNECTION_PLANTS: dict[Plant, int] = {
     count_each_extension_alone: 3,
     close_after_a_refusal: 1,
     lose_a_byte_of_a_refused_body: 1,
+    chunk_for_old_clients: 2,
+    stop_without_a_timeout: 1,
+    log_another_status: 1,
     keep_results: 8,
     grow_a_cache: 3,
     cache_long_keys: 3,

@@ -50,6 +50,7 @@ class Invariants:
         self.logged: dict[str, list[int]] = {}  # the statuses in the access log at the end, by client
         self._turns_without_progress = 0
         self._turns_left_over: dict[EventHandler, int] = {}
+        self._turns_after_end = 0  # of the shutdown
         self._most_ready = 0  # handlers, while some are left over
         self.turns = 0
 
@@ -61,6 +62,7 @@ class Invariants:
         if self.turns > MAX_TURNS or (took > LONGEST and not self._world.rates["jump"]):
             self._world.fail("the simulation does not end")
         self._check_progress()
+        self._check_shutdown()
         for connection in self._touched():
             self._check_connection(connection)
         if self.turns % CHECK_INTERVAL == 0:
@@ -99,6 +101,14 @@ class Invariants:
         if site.signals_received and not site.exited:
             self._fail("the shutdown never finishes")
         self._check_log()
+
+    def _check_shutdown(self) -> None:
+        """Check that the shutdown ends in time."""
+        site, settings = self._site, self._site.settings
+        ends = site.stopped_at + settings.shutdown_delay + settings.shutdown_timeout
+        self._turns_after_end += site.reactor.began > ends and not site.finished
+        if self._turns_after_end > MAX_TURNS_WITHOUT_PROGRESS:
+            self._fail(f"the shutdown should have ended at {ends:.6f}")
 
     # Each connection.
 

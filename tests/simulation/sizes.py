@@ -12,7 +12,7 @@ The caches are made small, and the heap is rebuilt for a few stale entries, so t
 """
 
 from math import inf
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from reactor.handlers.files import cache as file_cache
 from reactor.http11.cache import BoundedCache
@@ -100,13 +100,14 @@ class Sizes:
 
     def _check_caches(self) -> None:
         site, reader = self._site, self._site.context.head_reader
-        for name, cache in {
+        caches: dict[str, BoundedCache[bytes, Any]] = {
             "heads": reader.heads,
             "header blocks": reader._header_blocks,
             "lines": reader._lines,
             "chunk sizes": reader.chunk_sizes,
             "compressed content": site.context.serializer._compressed,
-        }.items():
+        }
+        for name, cache in caches.items():
             longest = max(map(len, cache), default=0)
             if len(cache) > CACHE_ENTRIES or longest > cache.max_length:
                 self._fail(f"the cache of {name} has {len(cache)} entries, the longest of {longest} bytes")
@@ -127,6 +128,6 @@ class Sizes:
             self._fail(f"{len(site.context.abandoned)} results are never dropped")
         if site.pool._waiting or site.pool._room._value != MAX_WAITING:
             self._fail("the worker pool has functions left")
-        slots = site.store.compressions
+        slots: Any = site.store.compressions
         if slots._value != slots._initial_value:
             self._fail(f"{slots._initial_value - slots._value} compressions never end")
