@@ -172,7 +172,7 @@ class Tree:
         self.put(path, None)
 
     def note_undone(self, path: str, is_copied: bool) -> bool:
-        """Note that a file of a failed form is removed in a former directory; return False for another file."""
+        """Note that a file of a failed form is removed in a former directory; return False for others."""
         state = self.state(path)
         offer = self.offers.get(state) if isinstance(state, bytes) else None
         if offer is None or offer.form is None or offer.client != self.world.current:
