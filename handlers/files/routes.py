@@ -123,7 +123,9 @@ class Files:
     def _is_directory(self, name: str) -> bool:
         try:
             os.close(self._store.open_directory(name))
-        except HTTPError:
+        except HTTPError as error:
+            if error.status != 404:
+                raise
             return False
         return True
 

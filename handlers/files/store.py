@@ -230,6 +230,7 @@ class Store:
 
     def remove(self, name: str, condition: Condition | None = None) -> None:
         """Remove a file. Raise HTTPError: 404 if it does not exist, 409 if it is a directory."""
+        self.root.refresh()  # not at most once a second: a file of a former directory would be removed
         self.check()
         parts = self.root.parts(name)
         try:

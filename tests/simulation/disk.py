@@ -1,61 +1,140 @@
 """The simulated disk: real files in a real directory, and calls that fail.
 
-The store is given an ``os`` of its own, in which ``open``, ``dup``, ``write``, ``rename``, ``fsync``
-and ``unlink`` fail now and then, and a write may take fewer bytes than it was given. The
-content of a file is checked at the moment of its rename: it must be one of the complete contents
-that clients have sent for that name, in the directory that is shared now. In some seeds the directory
-is replaced by a copy, and is missing for a while.
+The handlers of files are given an ``os`` of their own, in which ``open``, ``dup``, ``write``, ``rename``,
+``link``, ``fsync`` and ``unlink`` fail now and then, and a write may take fewer bytes than it was given. Each
+change is reported to the model (``tree.py``) at that moment, with the content that it finds then. In some
+seeds the shared directory is replaced by a copy, and is missing for a while; or one of its directories is
+removed with all that it has.
 """
 
 import errno
-import fcntl
 import os
+import pkgutil
 import shutil
 import stat
 import zlib
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from email.utils import formatdate
+from gzip import compress
+from importlib import import_module
 from pathlib import Path
-from typing import Any
+from random import Random
+from typing import TYPE_CHECKING, Any
+from unittest.mock import patch
 
+from reactor.handlers import files
+from reactor.handlers.files import resumable
 from reactor.handlers.files.paths import TEMPORARY_PREFIX
+from reactor.handlers.files.resumable import ResumableUpload, UploadRegistry
+from reactor.http11.errors import HTTPError
+from tests.simulation.features import choose_features
+from tests.simulation.tree import DIRECTORY, State, Tree
 from tests.simulation.world import World
 
+if TYPE_CHECKING:
+    from tests.simulation.resumption import OwnUpload
+
 ENOUGH = 1 << 40
+FILE_CACHE_SIZE = 100_000  # bytes: small, so that the cache is cleared
 # What may go wrong in each call, and which statuses the client may get then.
 FAULTS = {
     "open": (errno.EMFILE, errno.ENFILE, errno.EIO),
     "dup": (errno.EMFILE,),
     "write": (errno.ENOSPC, errno.EDQUOT, errno.EIO),
     "rename": (errno.EIO, errno.ENOSPC),
+    "link": (errno.EIO, errno.ENOSPC),
     "fsync": (errno.EIO, errno.ENOSPC),
     "unlink": (errno.EIO,),
 }
-COMMITTING = ("rename", "fsync")
+COMMITTING = ("rename", "link", "fsync")
 DISK_ERRORS = (500, 503, 507)
 REPLACED = 409  # the status of an upload into a directory that was replaced
 DISK_FAILURE = "a file could not be read or written"
+FADING = "fading"  # the directory that other processes remove
+VARIANTS = ("page.txt", "stale.txt")  # each with a .gz
 
 
 class Disk:
-    """One directory: the contents that its files may have, and those that they have."""
+    """One directory, and the model of it."""
 
     def __init__(self, world: World, parent: Path) -> None:
         self.world = world
+        self.features = choose_features(world.random)
         self.path = parent / "shared"
         self.path.mkdir()
         self.replaced: list[Path] = []  # the former directories
-        self.offered: dict[str, list[bytes]] = {}  # whole contents, by name
-        self.current: dict[str, bytes] = {}  # the content of each file, by name
-        self.stored: dict[str, list[bytes]] = {}  # every content that the file has had, in order
-        self.undeletable: set[str] = set()
+        self.tree = Tree(world)
+        self.tree.put("", DIRECTORY)
+        self.tokens: dict[str, str] = {}  # the clients of the resumable uploads, by token
+        self.resumables: list[OwnUpload] = []  # those of all clients
+        self.last_faults: dict[str, float] = {}  # when a call has failed for a client
+        # Each entity tag identifies a content in a coding.
+        self.tags: dict[tuple[bytes, str], str] = {}
+        self.tagged: dict[str, tuple[bytes, str]] = {}
+        self.undeletable: set[Path] = set()
         self.unopened = 0  # directories that could not be opened, perhaps to remove a temporary file
+        self.numbers: dict[int, int] = {}  # of files, the same in each run, by inode
         self._descriptors = len(os.listdir("/proc/self/fd"))
 
+    # What other processes do.
+
+    def populate(self, large: int) -> None:
+        """Make the files that are there before the server starts."""
+        random = self.world.random
+        for name in ("docs", "docs/deep", "empty", FADING):
+            self.make_directory(name)
+        sizes = {"f0": 100, "f1": 8_000, "shared": 500, "notes.txt": 4_000, "docs/a b&c.txt": 700}
+        sizes |= {"docs/<i>.bin": 90, "docs/file10": 9, "docs/file9": 9, "docs/deep/d.csv": 3_000}
+        sizes |= {"large.txt": large, "large": large, f"{FADING}/x.txt": 300, "docs/\u00fc%.md": 60}
+        for name, size in sizes.items():
+            self.add(name, name.encode() + random.randbytes(random.randrange(size)))
+        self.add("zero", b"")
+        for name in VARIANTS:
+            self._add_with_variant(name, random)
+        self._plan_removal(random)
+
     def add(self, name: str, content: bytes) -> None:
-        """Put a file there before the server starts."""
+        """Write a file."""
         (self.path / name).write_bytes(content)
-        self.offered[name] = [content]
-        self.current[name] = content
-        self.stored[name] = [content]
+        self.tree.put(name, content)
+
+    def make_directory(self, name: str) -> None:
+        """Make a directory."""
+        (self.path / name).mkdir()
+        self.tree.put(name, DIRECTORY)
+
+    def _add_with_variant(self, name: str, random: Random) -> None:
+        """Write a file and its variant, which is newer, or older than it."""
+        while True:
+            content = name.encode() * 50 + random.randbytes(8)
+            variant = compress(content, mtime=0)
+            if (modified(variant) >= modified(content)) is (name != "stale.txt"):
+                break
+        self.add(name, content)
+        self.add(f"{name}.gz", variant)
+
+    def _plan_removal(self, random: Random) -> None:
+        """Plan that a directory is removed with all its files, and made again, in some seeds."""
+        if random.random() < 0.3:
+            when = random.random() * random.choice((0.01, 1.0, 10.0))
+            self.world.after(when, self._remove_directory)
+            self.world.after(when + random.choice((0.01, 1.0, 60.0)), self._restore_directory)
+
+    def _remove_directory(self) -> None:
+        if not self.replaced:
+            self.world.log("another process removes %s", FADING)
+            self.undeletable.difference_update((self.path / FADING).iterdir())
+            shutil.rmtree(self.path / FADING)
+            for path in list(self.tree.children(f"{FADING}/")):
+                self.tree.put(path, None)
+            self.tree.put(FADING, None)
+
+    def _restore_directory(self) -> None:
+        if self.tree.state(FADING) is None and not self.replaced:
+            self.world.log("another process makes %s", FADING)
+            self.make_directory(FADING)
+            self.add(f"{FADING}/x.txt", self.world.random.randbytes(40))
 
     def remove(self) -> None:
         """Rename the directory."""
@@ -66,10 +145,10 @@ class Disk:
     def restore(self) -> None:
         """Put a copy of the removed directory in its place, without the temporary files."""
         shutil.copytree(self.replaced[-1], self.path, ignore=shutil.ignore_patterns(f"{TEMPORARY_PREFIX}*"))
+        for path in sorted(self._walk(self.path)):
+            self.numbers[path.stat().st_ino] = self.number(self.replaced[-1] / path.relative_to(self.path))
 
-    def offer(self, name: str, content: bytes) -> None:
-        """Note what a client is going to upload."""
-        self.offered.setdefault(name, []).append(content)
+    # What goes wrong.
 
     def free_space(self, descriptor: int) -> int:
         """Return how many bytes are free: plenty, or suddenly nothing."""
@@ -81,38 +160,128 @@ class Disk:
             return False
         self.world.log("  %s: %s fails", self.world.current, call)
         self.world.allow_failure(self.world.current, DISK_FAILURE)
+        self.last_faults[self.world.current] = self.world.now
         return True
 
-    def note_rename(self, name: str, parent: int) -> None:
-        """Check the new content of a file."""
-        if not self.path.exists() or not os.path.samestat(os.fstat(parent), self.path.stat()):
-            self.world.fail(f"{name} is stored in a directory that is no longer shared")
-        content = (self.path / name).read_bytes()
-        if content not in self.offered.get(name, []):
-            self.world.fail(f"{len(content)} bytes are stored as {name}, which no client has sent")
-        if content in self.stored.get(name, []):
-            self.world.fail(f"the same content was stored as {name} twice")
-        self.current[name] = content
-        self.stored.setdefault(name, []).append(content)
+    def has_failed(self, client: str, since: float) -> bool:
+        """Return whether a call has failed for a client since then, or may have failed."""
+        return bool(self.replaced) or self.last_faults.get(client, -1.0) >= since
+
+    # What the server does.
+
+    def number(self, file: Path | int) -> int:
+        """Return the number of a file; a copy of it has the same one."""
+        return self.numbers.setdefault(os.stat(file).st_ino, len(self.numbers) + 1)
+
+    def locate(self, name: str | bytes, parent: int | None) -> Path:
+        """Return the present path of a name in an open directory."""
+        directory = "" if parent is None else os.readlink(f"/proc/self/fd/{parent}")
+        return Path(directory, os.fsdecode(name))
+
+    def note_stored(self, path: Path) -> None:
+        """Report a file that the server has stored, if it is not a temporary file."""
+        if path.name.startswith(TEMPORARY_PREFIX):
+            return
+        if not path.is_relative_to(self.path):
+            self.world.fail(f"{path.name} is stored in a directory that is no longer shared")
+        self.tree.note_stored(str(path.relative_to(self.path)), path.read_bytes())
+
+    def note_removed(self, path: Path) -> None:
+        """Report a name that the server has removed."""
+        if path.name.startswith(TEMPORARY_PREFIX):
+            return
+        if path.is_relative_to(self.path):
+            self.tree.note_removed(str(path.relative_to(self.path)))
+        elif not self.tree.note_undone(str(path.relative_to(self.replaced[-1])), self.path.exists()):
+            self.world.fail(f"{path.name} is removed in a directory that is no longer shared")
+
+    def note_undeletable(self, path: Path) -> None:
+        """Note a name that the server could not remove."""
+        state = self.tree.state(str(path.relative_to(self.path))) if path.is_relative_to(self.path) else None
+        offer = self.tree.offers.get(state) if isinstance(state, bytes) else None
+        if path.name.startswith(TEMPORARY_PREFIX) and path.exists():
+            self.undeletable.add(path)
+        elif offer is not None:
+            offer.rolled_back = True
+
+    def issue_token(self, size: int) -> str:
+        """Return a random token, for the client whose request is served."""
+        token = f"{self.world.random.getrandbits(64):016x}"
+        self.tokens[token] = self.world.current
+        return token
+
+    # At the end.
 
     def check(self) -> None:
         """Check that each file is whole, and that nothing else is there."""
-        found = {path.name: path.read_bytes() for path in sorted(self.path.iterdir())}
-        former = (path.name for each in self.replaced for path in each.iterdir())
-        leftovers = {name for name in (*found, *former) if name.startswith(TEMPORARY_PREFIX)}
-        if not self.undeletable <= leftovers or len(leftovers - self.undeletable) > self.unopened:
-            self.world.fail(f"{len(leftovers)} temporary files are left")
-        for name in leftovers & found.keys():
-            del found[name]
-        if found != self.current:
-            wrong = sorted(name for name in found if found[name] != self.current.get(name))
+        found = {path for path in self._walk(self.path) if not path.name.startswith(TEMPORARY_PREFIX)}
+        contents = {str(path.relative_to(self.path)): path.read_bytes() for path in sorted(found)}
+        right = self.tree.files()
+        if contents != right:
+            wrong = sorted(name for name in contents | right if contents.get(name) != right.get(name))
             self.world.fail(f"the directory differs from the stored uploads; wrong: {wrong}")
+        self.tree.check_forms()
+
+    def check_leftovers(self) -> None:
+        """Check that no temporary file is left, in this directory or a former one."""
+        found = {path for root in (self.path, *self.replaced) for path in self._walk(root)}
+        left = {path.name for path in found if path.name.startswith(TEMPORARY_PREFIX)}
+        excused = {path.name for path in self.undeletable}
+        if not excused <= left or len(left - excused) > self.unopened:
+            self.world.fail(f"{len(left)} temporary files are left")
+
+    def _walk(self, root: Path) -> Iterator[Path]:
+        return (path for path in root.rglob("*") if not path.is_dir())
 
     def check_descriptors(self) -> None:
         """Check that as many files are open as before the server started."""
         left = len(os.listdir("/proc/self/fd")) - self._descriptors
         if left:
             self.world.fail(f"{left} file descriptors are left open")
+
+    def patches(self) -> ExitStack:
+        """Give the handlers of files an ``os`` whose calls fail, and tokens that are the same in each run."""
+        stack = ExitStack()
+        replacements = {"os": FaultyOs(self), "secrets": Secrets(self)}
+        for module in pkgutil.iter_modules(files.__path__):
+            name = f"reactor.handlers.files.{module.name}"
+            for attribute, replacement in replacements.items():
+                if hasattr(import_module(name), attribute):
+                    stack.enter_context(patch(f"{name}.{attribute}", replacement))
+        stack.enter_context(patch("reactor.handlers.files.cache.MAX_TOTAL_SIZE", FILE_CACHE_SIZE))
+        stack.enter_context(patch(f"{resumable.__name__}.MAX_UPLOADS", self.features.uploads))
+        stack.enter_context(patch.object(UploadRegistry, "add", self._checked_add()))
+        return stack
+
+    def _checked_add(self) -> Callable[[UploadRegistry, ResumableUpload], str]:
+        """Return ``UploadRegistry.add`` with a check: at the limit, the idle upload used first is removed."""
+        add, limit = UploadRegistry.add, self.features.uploads
+
+        def checked(registry: UploadRegistry, upload: ResumableUpload) -> str:
+            before = list(registry)
+            idle = [token for token in before if registry[token].writer is None]
+            is_full = len(before) >= limit
+            try:
+                token = add(registry, upload)
+            except HTTPError:
+                if idle or not is_full:
+                    self.world.fail(f"an upload is refused, with {len(before)} others")
+                raise
+            removed = idle[:1] if is_full else []
+            right = [each for each in before if each not in removed]
+            if len(right) == limit or list(registry) != [*right, token]:
+                self.world.fail(f"of the uploads {before}, {list(registry)} are left")
+            return token
+
+        return checked
+
+
+class Secrets:
+    """The module ``secrets``, with values that the seed decides."""
+
+    def __init__(self, disk: Disk) -> None:
+        self.token_urlsafe = disk.issue_token
+        self.token_hex = lambda size: f"{disk.world.random.getrandbits(64):016x}"
 
 
 class FaultyOs:
@@ -124,15 +293,18 @@ class FaultyOs:
     def __getattr__(self, name: str) -> Any:
         return getattr(os, name)
 
-    def stat(self, path: bytes | str, *, dir_fd: int | None = None, follow_symlinks: bool = True) -> "Status":
+    def stat(self, path: Any, *, dir_fd: int | None = None, follow_symlinks: bool = True) -> "Status":
         descriptor = os.open(path, os.O_RDONLY, dir_fd=dir_fd)
         try:
-            return Status(descriptor)
+            return self.fstat(descriptor)
         finally:
             os.close(descriptor)
 
     def fstat(self, descriptor: int) -> "Status":
-        return Status(descriptor)
+        return Status(descriptor, self._disk)
+
+    def scandir(self, descriptor: int) -> "Scan":
+        return Scan(descriptor, self)
 
     def _may_fail(self, call: str) -> None:
         if self._disk.fails(call):
@@ -157,40 +329,101 @@ class FaultyOs:
             data = data[: world.random.randint(1, len(data))]
         return os.pwrite(descriptor, data, offset)
 
-    def rename(self, source: Any, target: bytes, *, src_dir_fd: int, dst_dir_fd: int) -> None:
+    def rename(self, source: Any, target: Any, *, src_dir_fd: int, dst_dir_fd: int) -> None:
         self._may_fail("rename")
         os.rename(source, target, src_dir_fd=src_dir_fd, dst_dir_fd=dst_dir_fd)
-        self._disk.note_rename(os.fsdecode(target), dst_dir_fd)
+        self._disk.note_stored(self._disk.locate(target, dst_dir_fd))
+
+    def link(
+        self,
+        source: Any,
+        target: Any,
+        *,
+        src_dir_fd: Any = None,
+        dst_dir_fd: int,
+        follow_symlinks: bool = True,
+    ) -> None:
+        self._may_fail("link")
+        options = {} if src_dir_fd is None else {"src_dir_fd": src_dir_fd}
+        os.link(source, target, dst_dir_fd=dst_dir_fd, follow_symlinks=follow_symlinks, **options)
+        self._disk.note_stored(self._disk.locate(target, dst_dir_fd))
 
     def fsync(self, descriptor: int) -> None:
         self._may_fail("fsync")  # and there is no need to wait for a disk that is memory
 
-    def unlink(self, name: str, *, dir_fd: int) -> None:
+    def unlink(self, name: Any, *, dir_fd: int) -> None:
+        path = self._disk.locate(name, dir_fd)
         try:
             self._may_fail("unlink")
         except OSError:
-            self._disk.undeletable.add(os.fsdecode(name))
+            self._disk.note_undeletable(path)
             raise
         os.unlink(name, dir_fd=dir_fd)
+        self._disk.note_removed(path)
+
+
+class Scan:
+    """An iterator over the entries of a directory, in an order that is the same in each run."""
+
+    def __init__(self, descriptor: int, faulty: FaultyOs) -> None:
+        names = sorted(os.listdir(descriptor))
+        self._entries = iter([ScannedEntry(name, descriptor, faulty) for name in names])
+
+    def __iter__(self) -> Iterator["ScannedEntry"]:
+        return self._entries
+
+    def __next__(self) -> "ScannedEntry":
+        return next(self._entries)
+
+    def close(self) -> None:
+        """Close the iterator."""
+
+
+class ScannedEntry:
+    """One entry of a directory."""
+
+    def __init__(self, name: str, directory: int, faulty: FaultyOs) -> None:
+        self.name = name
+        self._directory = directory
+        self._os = faulty
+
+    def stat(self, *, follow_symlinks: bool = True) -> "Status":
+        return self._os.stat(self.name, dir_fd=self._directory)
 
 
 class Status:
-    """What is known of a file: the same in each run, so its number is derived from its content.
+    """What is known of a file, the same in each run: its time is derived from its content."""
 
-    Its modification time is always long ago, so that small files are cached.
-    """
-
-    def __init__(self, descriptor: int) -> None:
+    def __init__(self, descriptor: int, disk: Disk) -> None:
         real = os.fstat(descriptor)
         self.st_mode = real.st_mode
         self.st_nlink = real.st_nlink
         self.st_size = real.st_size
-        self.st_dev = 0
-        readable = fcntl.fcntl(descriptor, fcntl.F_GETFL) & os.O_ACCMODE == os.O_RDONLY
-        regular = stat.S_ISREG(real.st_mode)
-        self.st_ino = zlib.crc32(os.pread(descriptor, real.st_size, 0)) if readable and regular else 0
-        # That of a directory or a temporary file is only compared with another one.
-        name = os.path.basename(os.readlink(f"/proc/self/fd/{descriptor}"))
-        if stat.S_ISDIR(real.st_mode) or name.startswith(TEMPORARY_PREFIX):
-            self.st_dev, self.st_ino = real.st_dev, real.st_ino
-        self.st_mtime_ns = self.st_ctime_ns = 2_000_000_000
+        self.st_dev, self.st_ino = real.st_dev, real.st_ino  # of a directory: only compared with another's
+        self.st_mtime_ns = 2_000_000_000
+        if stat.S_ISREG(real.st_mode):
+            readable = os.open(f"/proc/self/fd/{descriptor}", os.O_RDONLY)  # it may be open for writing
+            content = os.pread(readable, real.st_size, 0)
+            os.close(readable)
+            self.st_dev, self.st_ino = 0, disk.number(descriptor)
+            self.st_mtime_ns = modified(content)
+        self.st_ctime_ns = self.st_mtime_ns
+
+
+def modified(content: State) -> int:
+    """Return the modification time of a file with this content, in nanoseconds since the epoch.
+
+    For one of eight it is 1, as in reproducible builds, and for another one it is in the future; the other
+    files are old, and thus cached.
+    """
+    if not isinstance(content, bytes):
+        return 2_000_000_000
+    number = zlib.crc32(content)
+    seconds = {0: 1, 1: 3_000_000_000}.get(number % 8, 1_000_000_000 + number % 600_000_000)
+    return seconds * 1_000_000_000 + number % 1000 * 1_000_000
+
+
+def last_modified(content: bytes) -> str | None:
+    """Return the Last-Modified of a file with this content, None if it has none."""
+    seconds = modified(content) // 1_000_000_000
+    return None if seconds in (1, 3_000_000_000) else formatdate(seconds, usegmt=True)

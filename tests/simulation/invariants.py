@@ -15,7 +15,7 @@ the others cannot have changed.
 import json
 from math import inf
 
-from reactor.event_handler import EventHandler, Interest
+from reactor.event_handler import DEADLINE, EventHandler, Interest
 from reactor.routing import BufferSink
 from reactor.server.connection import STOP_GRACE, Connection
 from reactor.server.context import ServerState
@@ -26,7 +26,9 @@ from tests.simulation.site import MAX_IN_MEMORY, Site
 
 CHECK_INTERVAL = 64  # turns between two checks of everything
 MAX_TURNS = 300_000
-MAX_TURNS_LEFT_OVER = 100  # in a row: each group of handlers has at least one call in a turn
+LONGEST = 20_000.0  # seconds of simulated time, if the clock does not jump
+MAX_TURNS_LEFT_OVER = 400  # in a row, if reports are incomplete
+CALL_GROUPS = 3  # each makes at least one call, if the loop is overloaded
 MAX_TURNS_WITHOUT_PROGRESS = 30  # in a row, for false reports and for events that are reported one by one
 LARGEST_HEAD = 2_000  # bytes; with it, a piece of a stream
 # These keep their deadline as long as they last; the others may be given more time.
@@ -44,21 +46,29 @@ class Invariants:
         # The last window of a connection's content: answers begun before it, deadline.
         self._windows: dict[int, tuple[int, float]] = {}
         self._now = site.reactor.now
+        self._began = site.world.now
+        self.logged: dict[str, list[int]] = {}  # the statuses in the access log at the end, by client
         self._turns_without_progress = 0
         self._turns_left_over: dict[EventHandler, int] = {}
+        self._turns_after_end = 0  # of the shutdown
+        self._most_ready = 0  # handlers, while some are left over
         self.turns = 0
 
     def check_turn(self) -> None:
         """Check what the last turn did."""
         self.turns += 1
         site = self._site
-        if self.turns > MAX_TURNS:
+        took = self._world.now - self._began
+        if self.turns > MAX_TURNS or (took > LONGEST and not self._world.rates["jump"]):
             self._world.fail("the simulation does not end")
         self._check_progress()
+        self._check_shutdown()
         for connection in self._touched():
             self._check_connection(connection)
         if self.turns % CHECK_INTERVAL == 0:
             self.check_everything()
+        site.rules.check_turn()
+        site.sizes.check_turn()
         site.changed.clear()
         site.progressed.clear()
         self._now = site.reactor.now
@@ -75,6 +85,7 @@ class Invariants:
                 self._fail(f"descriptor {descriptor} is registered and closed")
         if not site.selector.is_exact():
             self._fail("the simulated selector is wrong about which sockets are ready")
+        site.sizes.check_everything()
 
     def check_end(self) -> None:
         """Check that everything has ended: clients, connections, descriptors."""
@@ -90,6 +101,15 @@ class Invariants:
         if site.signals_received and not site.exited:
             self._fail("the shutdown never finishes")
         self._check_log()
+
+    def _check_shutdown(self) -> None:
+        """Check that the shutdown ends in time."""
+        site, settings = self._site, self._site.settings
+        ends = site.stopped_at + settings.shutdown_delay + settings.shutdown_timeout
+        self._turns_after_end += site.reactor.began > ends and not site.finished
+        # After a suspension many calls are due before the one that ends the shutdown.
+        if self._turns_after_end > MAX_TURNS_WITHOUT_PROGRESS and not self._world.rates["jump"]:
+            self._fail(f"the shutdown should have ended at {ends:.6f}")
 
     # Each connection.
 
@@ -118,6 +138,9 @@ class Invariants:
             and not connection.has_unread_input()
         ):
             self._fail(f"{connection!r} is idle while the server stops")
+        stopping = self._site.context.state is ServerState.STOPPING
+        if state is State.ACCEPTED and stopping and connection.deadline > self._site.reactor.now + STOP_GRACE:
+            self._fail(f"{connection!r} has sent nothing, and the server stops")
         wanted = state.interest
         if state is State.AWAITING_RESULT and connection.unparsed > self._site.settings.max_head:
             wanted = Interest.NONE  # enough is pipelined
@@ -176,7 +199,7 @@ class Invariants:
         elif deadline == before[1]:
             allowed = not (sent > before[3] and timeout == "stall")
         elif timeout == "stall" and self._was_called(connection):
-            allowed = now < deadline <= now + lengths[-1]
+            allowed = began < deadline <= now + lengths[-1]  # another call may have been suspended since
         else:
             just_entered = before[1] > deadline  # and the first flush sent nothing
             allowed = deadline == now + lengths[-1] and (
@@ -212,7 +235,8 @@ class Invariants:
             return False
         if connection.state is State.RECEIVING_CONTENT:
             return self._site.reactor.now >= before[1]  # the next window of the rate
-        return connection._write_buffer.sent > before[3] or connection.peer in self._site.progressed
+        buffer = connection._write_buffer
+        return buffer.sent > before[3] or buffer.awaits_producer or connection.peer in self._site.progressed
 
     def _check_memory(self, connection: Connection) -> None:
         settings = self._site.settings
@@ -243,16 +267,35 @@ class Invariants:
             same = handler.interest == key.events and handler.handle.fileno() == key.fd
             if same and key.fd not in site.network.moved and not self._may_make_no_progress(key.fd, handler):
                 self._fail(f"{handler!r} was ready ({events}), made no progress, and waits for the same")
-        self._turns_left_over = {each: self._turns_left_over.get(each, 0) + 1 for each in left_over}
-        for handler, turns in self._turns_left_over.items():
-            if turns > MAX_TURNS_LEFT_OVER:
-                self._fail(f"{handler!r} is ready, and was not called in {turns} turns")
+        self._check_order()
         still = site.selector.reported and not (site.network.moved or site.changed or site.progressed)
         self._turns_without_progress = self._turns_without_progress + 1 if still else 0
         if self._turns_without_progress > MAX_TURNS_WITHOUT_PROGRESS:
             self._fail(f"{self._turns_without_progress} turns in a row have made no progress")
         if not site.selector.reported and not site.reactor.called and not self._world.finished:
             self._fail("the reactor woke up without a reason")
+
+    def _check_order(self) -> None:
+        """Check the share of a turn, and that no ready handler waits for more turns than others are ready."""
+        site = self._site
+        reactor = site.reactor
+        if reactor.late_calls > CALL_GROUPS or reactor.late_deadlines > 1:
+            self._fail(f"{reactor.late_calls} calls, {reactor.late_deadlines} deadlines after a turn's share")
+        called = {handler for handler, events in reactor.called if events}
+        ready = [key.data for key, _ in site.selector.reported if key.fd not in site.selector.false_reports]
+        uncalled = [handler for handler in ready if handler not in called and handler.interest]
+        if uncalled and not called:
+            self._fail(f"{uncalled[0]!r} is ready, and nothing was called")
+        for handler, events in reactor.called:
+            if events == DEADLINE and handler in uncalled:
+                self._fail(f"{handler!r} is ready, and its deadline came first")
+        self._turns_left_over = {each: self._turns_left_over.get(each, 0) + 1 for each in uncalled}
+        self._most_ready = max(self._most_ready, len(ready)) if uncalled else 0
+        # The order is that of the reports, if they are complete.
+        most = self._most_ready if not self._world.rates["few"] else MAX_TURNS_LEFT_OVER
+        for handler, turns in self._turns_left_over.items():
+            if turns > most:
+                self._fail(f"{handler!r} is ready, and was not called in {turns} turns")
 
     def _may_make_no_progress(self, descriptor: int, handler: EventHandler) -> bool:
         """Return whether an event handler has a reason to wait for the same again."""
@@ -266,7 +309,11 @@ class Invariants:
             return site.network.peeked or any(state is State.CLOSED for _, _, state in site.changed)
         assert isinstance(handler, Connection)
         # Its body made progress without a byte to send; or it changed state and was woken again.
-        return handler.peer in site.progressed or any(each is handler for each, _, _ in site.changed)
+        return (
+            handler._write_buffer.awaits_producer
+            or handler.peer in site.progressed
+            or any(each is handler for each, _, _ in site.changed)
+        )
 
     # The log.
 
@@ -276,6 +323,7 @@ class Invariants:
         for line in self._site.log_lines.getvalue().splitlines():
             entry = json.loads(line)
             number, request = entry["connection"], entry["request"]
+            self.logged.setdefault(entry["peer"], []).append(entry["status"])
             if request != last.get(number, 0) + 1:
                 self._fail(f"request {request} of c{number} is logged after {last.get(number, 0)}")
             last[number] = request

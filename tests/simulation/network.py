@@ -32,6 +32,7 @@ class Handle:
     def __init__(self, network: "Network", name: str) -> None:
         self.network = network
         self.name = name
+        self.random = network.world.stream(f"{name}'s socket")
         self.descriptor = network.open(self)
 
     def fileno(self) -> int:
@@ -55,7 +56,7 @@ class Handle:
             network.world.fail(f"{call} on the closed handle of {self.name}")
         if exact:
             return
-        if network.world.happens("eagain"):
+        if network.world.happens("eagain", self.random):
             network.denied.add(self.descriptor)
             network.world.log("  %s: %s: false EAGAIN", self.name, call)
             raise BlockingIOError(errno.EAGAIN, "planted")
@@ -98,13 +99,14 @@ class Socket(Handle):
         self._raise_reset("recv", end_is_quiet=True)
         if not tcp.up and not tcp.up_ended and not tcp.server_reset:
             raise BlockingIOError(errno.EAGAIN, "no data")
-        if network.world.happens("short"):
-            size = network.world.random.randint(1, size)
+        if network.world.happens("short", self.random):
+            size = self.random.randint(1, size)
         data = bytes(tcp.up[:size])
         del tcp.up[:size]
         if data or not self._end_reported:
             network.moved.add(self.descriptor)
         self._end_reported = not data
+        network.received[self.descriptor] = network.received.get(self.descriptor, 0) + len(data)
         network.world.log("  %s: recv: %s", self.name, ByteSummary(data))
         self._changed()
         if data:
@@ -146,6 +148,7 @@ class Socket(Handle):
             clean = self._linger and not tcp.up and not tcp.server_reset
             self.network.world.log("  %s: close%s", self.name, "" if clean else ", which resets")
             tcp.server_closed = tcp.down_ended = True
+            tcp.closed_at = self.network.world.now
             tcp.notify_server = lambda: None
             if not clean:
                 tcp.break_client()
@@ -161,14 +164,15 @@ class Socket(Handle):
         room = min(wanted, tcp.down_size - len(tcp.down))
         if room <= 0 < wanted and not tcp.client_closed:
             raise BlockingIOError(errno.EAGAIN, "full")
-        if room > 1 and network.world.happens("short"):
-            room = network.world.random.randint(1, room)
+        if room > 1 and network.world.happens("short", self.random):
+            room = self.random.randint(1, room)
         return room
 
     def _push(self, call: str, data: bytes) -> int:
         tcp, network = self.tcp, self.network
         if data:
             network.moved.add(self.descriptor)
+        network.sent[self.descriptor] = network.sent.get(self.descriptor, 0) + len(data)
         network.world.log("  %s: %s: %s", self.name, call, ByteSummary(data))
         if tcp.client_closed:
             tcp.break_server()  # the client has closed: the answer is a reset
@@ -182,7 +186,7 @@ class Socket(Handle):
         """Raise what a reset raises, once; after that, receiving ends and sending fails."""
         tcp, network = self.tcp, self.network
         assert not self.blocking, f"{call} on a blocking handle"
-        if not tcp.server_reset and network.world.happens("reset"):
+        if not tcp.server_reset and network.world.happens("reset", self.random):
             network.world.allow_failure(tcp.name, "the network broke the connection")
             tcp.break_client()
             tcp.break_server()
@@ -227,13 +231,14 @@ class Listener(Handle):
         world, network = self.network.world, self.network
         if not self.waiting:
             raise BlockingIOError(errno.EAGAIN, "accept queue empty")
-        if network.is_full or world.happens("emfile"):
+        if network.is_full or world.happens("emfile", self.random):
             world.log("  accept: out of descriptors")
-            raise OSError(world.random.choice(_NO_ROOM), "no room")
+            network.exhausted = True
+            raise OSError(self.random.choice(_NO_ROOM), "no room")
         tcp = self.waiting.popleft()
         network.moved.add(self.descriptor)
         network.touch(self.descriptor)
-        if world.happens("abort"):
+        if world.happens("abort", self.random):
             world.allow_failure(tcp.name, "it disconnected before it was accepted")
             tcp.server_closed = True
             tcp.break_client()
@@ -287,6 +292,9 @@ class Network:
         self.handles: dict[int, Handle] = {}
         self.moved: set[int] = set()  # descriptors on which a call made progress in this turn
         self.denied: set[int] = set()  # those with a false EAGAIN
+        self.received: dict[int, int] = {}  # bytes in this turn, by descriptor
+        self.sent: dict[int, int] = {}
+        self.exhausted = False  # whether accept has failed in this turn
         self.peeked = False  # whether unread bytes have been peeked at
         self.touch: Callable[[int], None] = lambda descriptor: None
         # Given the names of the clients in the accept queue when the listening socket is closed.
@@ -311,6 +319,14 @@ class Network:
         del self.handles[descriptor]
         self.moved.add(descriptor)
         heappush(self._free, descriptor)
+
+    def begin_turn(self) -> None:
+        """Forget what the calls of the last turn did."""
+        self.moved.clear()
+        self.denied.clear()
+        self.received.clear()
+        self.sent.clear()
+        self.peeked = self.exhausted = False
 
     def sendfile(self, descriptor: int, file: int, offset: int, count: int) -> int:
         """Send from a real file to a simulated socket, as os.sendfile does."""

@@ -6,60 +6,38 @@ is expected. The model knows the rules of HTTP and this server's routes; it shar
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 
-from tests.simulation.disk import Disk
+from tests.simulation.access import options, unauthorized, unauthorized_upload
+from tests.simulation.downloads import download
+from tests.simulation.exchange import GIBIBYTE, Exchange, Writer, has_fields, head, is_line
+from tests.simulation.features import basic
+from tests.simulation.listings import listing, redirection
+from tests.simulation.resumption import continuation, creation
 from tests.simulation.site import piece_of
-from tests.simulation.world import World
+from tests.simulation.uploads import (
+    conditional_upload,
+    cross_origin_upload,
+    form,
+    refused_form,
+    refused_upload,
+    removal,
+    upload,
+    upload_without_length,
+)
 
-Check = Callable[[bytes], bool]
-GIBIBYTE = 1 << 30
-
-
-@dataclass(frozen=True)
-class Exchange:
-    """A request, and its correct answers."""
-
-    data: bytes
-    statuses: tuple[int, ...] = (200,)
-    content: bytes | Check | None = None  # None when any will do
-    method: str = "GET"
-    closes: bool = False  # the server closes after its answer
-    on_disk: bool = False  # a disk fault may change the answer
-    delayed_body: bytes | None = None  # content that follows only after 100 (Continue)
-    compressed: bool = False  # gzip was asked for
-    is_live: bool = False  # the answer comes over time: a half-close would cut it off
-    stored: tuple[str, bytes] | None = None  # the file's name and content after 201
-
-    @property
-    def words(self) -> str:
-        return repr(self.data.split(b"\r\n", 1)[0].decode("latin-1"))[1:60]
+__all__ = ["Exchange", "ScriptWriter", "head"]
 
 
-def head(line: str, *fields: str) -> bytes:
-    """Write a request head."""
-    return "\r\n".join([line, "Host: sim", *fields, "", ""]).encode("latin-1")
-
-
-def is_line(content: bytes) -> bool:
-    """Return whether some content is that of an error: one line with the reason."""
-    return content.endswith(b"\n") and len(content) > 3
-
-
-@dataclass
-class ScriptWriter:
+class ScriptWriter(Writer):
     """Writes the exchanges of one client."""
-
-    world: World
-    disk: Disk
-    name: str
-    large: bool = False  # may ask for large content
-    _written: int = 0
-    _uploads: list[Exchange] = field(default_factory=list)
 
     def write(self) -> Exchange:
         """Write any exchange that leaves the connection open."""
         kind = self.world.random.choices(list(PERSISTENT), list(PERSISTENT.values()))[0]
+        if self.resumables and self.world.random.random() < 0.8:
+            kind = continuation
+        if kind is creation and not self.disk.features.uploads:
+            kind = upload
         return kind(self)
 
     def write_short(self) -> Exchange:
@@ -75,166 +53,86 @@ class ScriptWriter:
     def refused(self) -> Exchange:
         """Write an exchange that must be refused, and its connection closed."""
         data, status = self.world.random.choice(BROKEN)
+        passwords = self.disk.features.passwords(data.partition(b" ")[0].decode())
+        if passwords:
+            signed = f"Host: sim\r\n{basic(passwords[0])}\r\n".encode()
+            data = data.replace(b"Host: sim\r\n", signed, 1)
         return Exchange(data, (status,), is_line, "POST", closes=True)
-
-    # Texts.
-
-    def mark(self) -> str:
-        """Make a unique mark."""
-        self._written += 1
-        return f"{self.name}r{self._written}x{self.world.random.getrandbits(32):08x}"
-
-    def size(self) -> int:
-        """Choose a length: mostly short, sometimes long."""
-        random = self.world.random
-        largest = random.choice((10, 300, 3_000, 100_000 if self.large else 12_000))
-        return random.randrange(largest)
-
-    def content(self) -> bytes:
-        """Make content with a mark at both ends."""
-        mark = self.mark().encode()
-        return mark + self.world.random.randbytes(self.size()) + mark
-
-    def coding(self) -> tuple[bool, list[str]]:
-        """Choose an Accept-Encoding line, if any."""
-        return self.world.random.choice(
-            (
-                (False, []),
-                (False, ["Accept-Encoding: gzip;q=0"]),
-                (True, ["Accept-Encoding: gzip"]),
-                (True, ["Accept-Encoding: br, gzip;q=0.5"]),
-            )
-        )
 
     # Exchanges that leave the connection open.
 
     def root(self) -> Exchange:
-        return Exchange(head("GET / HTTP/1.1"), content=b"")
+        return Exchange(self.head("GET / HTTP/1.1"), content=b"", verify=has_fields(vary="Accept"))
 
     def echo(self, *fields: str, closes: bool = False, version: str = "1.1") -> Exchange:
         mark = self.mark()
         text = mark + "-" * self.world.random.randrange(self.world.random.choice((5, 3_000)))
         compressed, asking = self.coding()
-        data = head(f"GET /echo/{text} HTTP/{version}", *asking, *fields)
-        return Exchange(data, content=text.encode(), closes=closes, compressed=compressed)
+        data = self.head(f"GET /echo/{text} HTTP/{version}", *asking, *fields)
+        verify = has_fields(
+            vary="Accept-Encoding", content_type="text/plain", content_encoding="gzip" if compressed else None
+        )
+        return Exchange(data, content=text.encode(), closes=closes, compressed=compressed, verify=verify)
 
     def echo_with_content(self) -> Exchange:
         mark, content = self.mark(), self.content()
-        data = head(f"GET /echo/{mark} HTTP/1.1", f"Content-Length: {len(content)}")
+        data = self.head(f"GET /echo/{mark} HTTP/1.1", f"Content-Length: {len(content)}")
         return Exchange(data + content, content=mark.encode())
 
     def user_agent(self) -> Exchange:
         mark = self.mark()
-        return Exchange(head("GET /user-agent HTTP/1.1", f"User-Agent: {mark}"), content=mark.encode())
+        return Exchange(
+            self.head("GET /user-agent HTTP/1.1", f"User-Agent: {mark}"),
+            content=mark.encode(),
+            verify=has_fields(vary=None),
+        )
 
     def only_head(self) -> Exchange:
         target = self.world.random.choice(("/echo/" + self.mark(), "/", "/files/f0", "/pieces/a/9"))
-        return Exchange(head(f"HEAD {target} HTTP/1.1"), content=b"", method="HEAD", on_disk=True)
-
-    def options(self) -> Exchange:
-        target = self.world.random.choice(("*", "/", "/files/f0"))
-        return Exchange(head(f"OPTIONS {target} HTTP/1.1"), (204,), b"")
+        return Exchange(self.head(f"HEAD {target} HTTP/1.1"), content=b"", method="HEAD", on_disk=True)
 
     def mild_error(self) -> Exchange:
-        line, status = self.world.random.choice(
+        line, status, allow = self.world.random.choice(
             (
-                ("GET /files/none", 404),
-                ("GET /files/..%2Fx", 404),
-                ("DELETE /echo/a", 405),
-                ("BREW /", 501),
-                ("GET /fails", 500),
-                ("POST /nowhere", 404),
-                ("POST /echo/a", 405),
+                ("GET /files/none", 404, None),
+                ("GET /files/..%2Fx", 404, None),
+                ("GET /files/docs/../f0", 404, None),
+                ("DELETE /echo/a", 405, "GET, HEAD, OPTIONS"),
+                ("DELETE /files", 405, "GET, HEAD, OPTIONS"),
+                ("BREW /", 501, None),
+                ("GET /fails", 500, None),
+                ("GET /mirror", 405, "POST, OPTIONS"),
+                ("POST /nowhere", 404, None),
+                ("POST /echo/a", 405, "GET, HEAD, OPTIONS"),
             )
         )
-        if not line.startswith("POST"):
-            return Exchange(head(f"{line} HTTP/1.1"), (status,), is_line, on_disk=True)
-        content = self.content()[:60_000]  # refused before it arrives, and then discarded
-        data = head(f"{line} HTTP/1.1", f"Content-Length: {len(content)}") + content
-        return Exchange(data, (status,), is_line)
+        fields, kind = self.world.random.choice(
+            (([], "text/plain"), (["Accept: text/html"], "text/html; charset=utf-8"))
+        )
+        verify = has_fields(allow=allow, vary="Accept", content_type=kind)
+        content = self.content()[:60_000] if line.startswith("POST") else b""
+        fields = [*fields, f"Content-Length: {len(content)}"] if content else fields
+        # A body is refused before it arrives, and then discarded.
+        data = self.head(f"{line} HTTP/1.1", *fields) + content
+        size = 2_500 if kind.startswith("text/html") else 500
+        return Exchange(data, (status,), is_line, on_disk=True, verify=verify, size=size)
 
     def mirror(self) -> Exchange:
         content = self.content()[:60_000]
-        return self._posting("/mirror", content, (200,), content)
+        return self.posting("POST /mirror", content, (200,), content)
 
     def pieces(self) -> Exchange:
         mark, count = self.mark(), self.world.random.randrange(self.world.random.choice((4, 60)))
         compressed, asking = self.coding()
         content = b"".join(piece_of(mark, number) for number in range(count))
-        data = head(f"GET /pieces/{mark}/{count} HTTP/1.1", *asking)
-        return Exchange(data, content=content, compressed=compressed)
+        data = self.head(f"GET /pieces/{mark}/{count} HTTP/1.1", *asking)
+        verify = has_fields(vary="Accept-Encoding")
+        return Exchange(data, content=content, compressed=compressed, verify=verify)
 
     def live(self) -> Exchange:
         mark, count = self.mark(), self.world.random.randrange(4)
         content = b"".join(piece_of(mark, number) for number in range(count))
-        return Exchange(head(f"GET /live/{mark}/{count} HTTP/1.1"), content=content, is_live=True)
-
-    def download(self) -> Exchange:
-        """Download an initial file, or one that others may be replacing now."""
-        disk = self.disk
-        name = self.world.random.choice(("f0", "f1", "large" if self.large else "f1", "shared"))
-        statuses = (200,) if name in disk.current else (200, 404)
-        return Exchange(
-            head(f"GET /files/{name} HTTP/1.1"),
-            statuses,
-            lambda content: content in disk.stored.get(name, ()) or (404 in statuses and is_line(content)),
-            on_disk=True,
-        )
-
-    def upload(self) -> Exchange:
-        content = self.content()
-        name = self.world.random.choice((self.mark(), "shared"))
-        self.disk.offer(name, content)
-        exchange = self._posting(f"/files/{name}", content, (201,), b"", (name, content))
-        if name != "shared":
-            self._uploads.append(exchange)
-        return exchange
-
-    def download_own(self) -> Exchange:
-        """Download a file that only this client has uploaded before."""
-        if not self._uploads:
-            return self.upload()
-        stored = self.world.random.choice(self._uploads).stored
-        assert stored is not None
-        return Exchange(head(f"GET /files/{stored[0]} HTTP/1.1"), content=stored[1], on_disk=True)
-
-    def _posting(
-        self,
-        target: str,
-        content: bytes,
-        statuses: tuple[int, ...],
-        answer: bytes,
-        stored: tuple[str, bytes] | None = None,
-    ) -> Exchange:
-        """Write a POST: with Content-Length or in chunks, and perhaps Expect: 100-continue."""
-        random = self.world.random
-        chunked = random.random() < 0.5
-        fields = ["Transfer-Encoding: chunked"] if chunked else [f"Content-Length: {len(content)}"]
-        asks = random.random() < 0.3
-        fields += ["Expect: 100-continue"] if asks else []
-        data = head(f"POST {target} HTTP/1.1", *fields)
-        body = self._chunks(content) if chunked else content
-        waits = body if asks and random.random() < 0.7 else None
-        return Exchange(
-            data if waits else data + body,
-            statuses,
-            answer,
-            "POST",
-            on_disk=stored is not None,
-            delayed_body=waits,
-            stored=stored,
-        )
-
-    def _chunks(self, content: bytes) -> bytes:
-        random = self.world.random
-        chunks = []
-        size = random.choice((1 + len(content) // 20, 1 + len(content) // 2, 1 + len(content)))
-        for start in range(0, len(content), size):
-            piece = content[start : start + size]
-            extension = random.choice((b"", b";a=b", b' ; q="x;y"'))
-            chunks.append(b"%x%b\r\n%b\r\n" % (len(piece), extension, piece))
-        trailer = random.choice((b"", b"X-Trailer: 1\r\n"))
-        return b"".join(chunks) + b"0\r\n" + trailer + b"\r\n"
+        return Exchange(self.head(f"GET /live/{mark}/{count} HTTP/1.1"), content=content, is_live=True)
 
     # Exchanges that end it.
 
@@ -248,34 +146,44 @@ class ScriptWriter:
         """Ask in HTTP/1.0 for a stream, which ends with the connection."""
         mark, count = self.mark(), self.world.random.randrange(30)
         content = b"".join(piece_of(mark, number) for number in range(count))
-        return Exchange(head(f"GET /pieces/{mark}/{count} HTTP/1.0"), content=content, closes=True)
+        return Exchange(self.head(f"GET /pieces/{mark}/{count} HTTP/1.0"), content=content, closes=True)
 
     def broken_content(self) -> Exchange:
         """Break the chunked coding of an upload, which leaves nothing behind."""
-        data = head(f"POST /files/{self.mark()} HTTP/1.1", "Transfer-Encoding: chunked")
+        data = self.head(f"POST /files/{self.mark()} HTTP/1.1", "Transfer-Encoding: chunked")
         chunk = self.world.random.choice((b"5\r\nhelloX\r\n", b"-5\r\nhello\r\n", b"5\nhello\r\n"))
         return Exchange(data + b"3\r\nabc\r\n" + chunk, (400,), is_line, "POST", True, on_disk=True)
 
     def breaks(self) -> Exchange:
         """Ask for content that breaks off, and must not look complete."""
         count = self.world.random.randrange(4)
-        return Exchange(head(f"GET /breaks/{self.mark()}/{count} HTTP/1.1"), (), closes=True)
+        return Exchange(self.head(f"GET /breaks/{self.mark()}/{count} HTTP/1.1"), (), closes=True)
 
 
 PERSISTENT: dict[Callable[[ScriptWriter], Exchange], int] = {
     ScriptWriter.root: 2,
-    ScriptWriter.echo: 6,
+    ScriptWriter.echo: 4,
     ScriptWriter.echo_with_content: 1,
-    ScriptWriter.user_agent: 3,
-    ScriptWriter.only_head: 2,
-    ScriptWriter.options: 1,
+    ScriptWriter.user_agent: 2,
+    ScriptWriter.only_head: 1,
     ScriptWriter.mild_error: 2,
     ScriptWriter.mirror: 2,
     ScriptWriter.pieces: 3,
     ScriptWriter.live: 1,
-    ScriptWriter.download: 4,
-    ScriptWriter.upload: 5,
-    ScriptWriter.download_own: 3,
+    options: 1,
+    unauthorized: 2,
+    download: 12,
+    listing: 3,
+    redirection: 1,
+    upload: 4,
+    conditional_upload: 4,
+    cross_origin_upload: 1,
+    refused_upload: 1,
+    form: 3,
+    refused_form: 1,
+    removal: 3,
+    creation: 3,
+    continuation: 5,
 }
 
 CLOSING: tuple[Callable[[ScriptWriter], Exchange], ...] = (
@@ -286,6 +194,8 @@ CLOSING: tuple[Callable[[ScriptWriter], Exchange], ...] = (
     ScriptWriter.old_pieces,
     ScriptWriter.broken_content,
     ScriptWriter.breaks,
+    upload_without_length,
+    unauthorized_upload,
 )
 
 _CHUNKED = "Transfer-Encoding: chunked"

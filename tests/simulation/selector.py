@@ -29,6 +29,7 @@ class SimulatedSelector(BaseSelector):
         # The last report: the events of each handle, and whether the selector had to wait for them.
         self.reported: list[tuple[SelectorKey, int]] = []
         self.false_reports: set[int] = set()
+        self._random = world.stream("selector")
         network.touch = self._touch
 
     # What a selector does.
@@ -37,8 +38,9 @@ class SimulatedSelector(BaseSelector):
         descriptor = self._check(fileobj, events)
         if descriptor in self._keys:
             raise KeyError(f"descriptor {descriptor} is registered already")
-        if isinstance(fileobj, Socket) and self._world.happens("unregistrable"):
+        if isinstance(fileobj, Socket) and self._world.happens("unregistrable", fileobj.random):
             self._world.allow_failure(fileobj.name, NOT_REGISTERED)
+            self._network.exhausted = True
             raise OSError(errno.ENOSPC, "planted")
         return self._set(SelectorKey(fileobj, descriptor, events, data))
 
@@ -56,9 +58,7 @@ class SimulatedSelector(BaseSelector):
 
     def select(self, timeout: float | None = None) -> list[tuple[SelectorKey, int]]:
         world, network = self._world, self._network
-        network.moved.clear()
-        network.denied.clear()
-        network.peeked = False
+        network.begin_turn()
         self.false_reports = set()
         began = world.now
         world.pass_turn()
@@ -115,8 +115,8 @@ class SimulatedSelector(BaseSelector):
 
     def _report_falsely(self) -> bool:
         """Choose a handle to report falsely as ready."""
-        if self._keys and self._world.happens("spurious"):
-            self.false_reports.add(self._world.random.choice(list(self._keys)))
+        if self._keys and self._world.happens("spurious", self._random):
+            self.false_reports.add(self._random.choice(list(self._keys)))
         return bool(self.false_reports)
 
     def _report(self) -> list[tuple[SelectorKey, int]]:
@@ -124,9 +124,9 @@ class SimulatedSelector(BaseSelector):
         world = self._world
         chosen = list(self._ready.items())
         if len(chosen) > 1:
-            world.random.shuffle(chosen)
-            if world.happens("few"):
-                del chosen[world.random.randint(1, len(chosen)) :]
+            self._random.shuffle(chosen)
+            if world.happens("few", self._random):
+                del chosen[self._random.randint(1, len(chosen)) :]
         exact = dict(chosen)
         self._report_falsely()
         self.false_reports = {

@@ -1,8 +1,9 @@
 """The server under simulation: all of it is real except the layer below.
 
     real         Reactor, Deadlines, Acceptor, Connection, Parser, WriteBuffer, ServerContext, Router,
-                 handlers, Store, Shutdown
-    simulated    the selector, the sockets, signals, sendfile, the clocks, and the faults of the file system
+                 handlers, Store, WorkerPool, Shutdown
+    simulated    the selector, the sockets, signals, sendfile, the clocks, threads, and the faults of the file
+                 system
 
 Each connection checks its changes of state against the table, and reports them to the world. Besides
 the built-in routes there are some for what those do not do: streams, live streams, failures.
@@ -18,6 +19,7 @@ from reactor import handlers
 from reactor.event_handler import DEADLINE, EventHandler, Interest
 from reactor.handlers.files.store import Store
 from reactor.http11.message import TEXT, LiveStream, Request, Response
+from reactor.http11.serializer import ChunkSource
 from reactor.logs.access_log import AccessLog
 from reactor.loop import Reactor
 from reactor.loop_hooks import LoopHooks
@@ -28,18 +30,28 @@ from reactor.server.connection_hooks import ConnectionHooks
 from reactor.server.context import ServerContext, ServerState
 from reactor.server.shutdown import Shutdown
 from reactor.server.state import State
+from reactor.server.worker_pool import WorkerPool
 from reactor.settings import Settings
+from tests.simulation.acceptor_rules import AcceptorRules
+from tests.simulation.application import PlannedError, add_routes
 from tests.simulation.disk import Disk
+from tests.simulation.features import MAX_RESUMABLE, Features
 from tests.simulation.network import Listener, Network, Signals
 from tests.simulation.selector import NOT_REGISTERED, SimulatedSelector
+from tests.simulation.sizes import Sizes, shrink_caches
 from tests.simulation.world import World
 
 # Where a connection may be closed in favour of another: no answer is in progress.
 DISPENSABLE = (State.ACCEPTED, State.IDLE, State.RECEIVING_HEAD, State.DRAINING)
+TURN_SHARE = 0.010  # seconds in which the calls of a turn may begin
 MAX_IN_MEMORY = 64 * 1024
+MAX_BODY = 120_000
+MAX_CHUNK_EXTENSIONS = 500  # bytes in one body
 # Reasons why a client may fail.
 TOO_MANY_BYTES = "more bytes arrived during a suspension than the server reads in a turn"
 ABORTED = "the shutdown ended before it was served"
+EVICTED = "it was closed at the connection limit"
+HALF_CLOSED = "it half-closed before its answer was known"
 
 
 class SimulatedContext(ServerContext):
@@ -63,6 +75,11 @@ class SimulatedConnection(Connection):
     def on_state_change(self, before: State, after: State) -> None:
         self._note_change(before, after)
 
+    def on_response(self, request: Request, status: int, data: bytes, compressed: int) -> None:
+        """Count the responses of a turn, and what was compressed for them."""
+        assert isinstance(self._context, SimulatedContext)
+        self._context.site.note_response(self, compressed)
+
     def _note_change(self, before: State | None, after: State) -> None:
         assert isinstance(self._context, SimulatedContext)
         self._context.site.note_change(self, before, after)
@@ -75,17 +92,35 @@ class SimulatedReactor(Reactor):
         super().__init__(selector, world.clock, processor_time=world.clock)
         self._world = world
         self.called: list[tuple[EventHandler, int]] = []  # in this turn, with their readiness
+        # Calls of this turn that began after its share, and deadlines after twice its share.
+        self.late_calls = self.late_deadlines = 0
+        self.before_connection_call: Callable[[Connection], None] = lambda connection: None
+        self.before_other_call: Callable[[EventHandler], None] = lambda handler: None
 
     def turn(self, may_sleep: bool = True) -> None:
         self.called.clear()
+        self.late_calls = self.late_deadlines = 0
         super().turn(may_sleep)
 
     def active_hooks(self) -> LoopHooks | None:
         return self
 
     def before_call(self, handler: EventHandler, events: int) -> None:
+        took = self._world.now - self.began
+        if events == DEADLINE:
+            self.late_deadlines += took > 2 * TURN_SHARE
+            if handler.deadline > self.clock():
+                self._world.fail(f"{handler!r} is called before its deadline")
+        else:
+            self.late_calls += took > TURN_SHARE
         self.called.append((handler, events))
-        self._world.current = handler.peer if isinstance(handler, Connection) else ""
+        if isinstance(handler, Connection):
+            self._world.current = handler.peer
+            self.before_connection_call(handler)
+        else:
+            self._world.current = ""
+            self.before_other_call(handler)
+        self._world.pass_call()
         if events == DEADLINE:
             self._world.log("  the deadline of %s has passed", self._world.current or "the server")
 
@@ -115,16 +150,17 @@ class Ticker(EventHandler):
         super().__init__()
         self._site = site
         self._streams: list[tuple[LiveStream, list[bytes]]] = []
+        self._random = site.world.stream("ticker")
 
     def add(self, stream: LiveStream, pieces: list[bytes]) -> None:
         """Send these pieces in time."""
         self._streams.append((stream, pieces))
-        self.deadline = min(self.deadline, self._site.reactor.now + self._site.world.random.random())
+        self.deadline = min(self.deadline, self._site.reactor.now + self._random.random())
         self._site.reactor.refresh(self)
 
     def on_deadline(self) -> None:
         """Send the next piece of any stream, or end it."""
-        random = self._site.world.random
+        random = self._random
         stream, pieces = random.choice(self._streams)
         if pieces and not stream.closed:
             stream.send(pieces.pop(0))
@@ -140,22 +176,19 @@ class Worker(EventHandler):
     def __init__(self, site: "Site") -> None:
         super().__init__()
         self._site = site
-        self._calls: list[tuple[str, Callable[[], object]]] = []  # with the name of the client
+        self._calls: list[Callable[[], object]] = []
+        self._random = site.world.stream("worker")
 
-    def add(self, function: Callable[[], object]) -> None:
+    def submit(self, function: Callable[[], object]) -> None:
         """Call a function later."""
-        world = self._site.world
-        self._calls.append((world.current, function))
-        self.deadline = min(self.deadline, self._site.reactor.now + world.random.random())
+        self._calls.append(function)
+        self.deadline = min(self.deadline, self._site.reactor.now + self._random.random())
         self._site.reactor.refresh(self)
 
     def on_deadline(self) -> None:
         """Call one of the functions."""
-        world = self._site.world
-        world.current, function = self._calls.pop(world.random.randrange(len(self._calls)))
-        world.log("  a worker thread has worked for %s", world.current)
-        function()
-        self.deadline = self._site.reactor.now + world.random.random() if self._calls else inf
+        self._calls.pop(self._random.randrange(len(self._calls)))()
+        self.deadline = self._site.reactor.now + self._random.random() if self._calls else inf
 
 
 class Site:
@@ -174,31 +207,45 @@ class Site:
             fsync=random.random() < 0.3,
             min_free_space=1,
             free_space=disk.free_space,
+            precompressed=disk.features.precompressed,
             wall_clock=world.wall_clock,
             clock=world.clock,
         )
         log = AccessLog(self.log_lines, "json", world.clock, world.wall_clock)
         self.ticker = Ticker(self)
         self.worker = Worker(self)
+        self.pool = WorkerPool()
+        executor: Any = self.worker
+        self.pool._executor = executor
         self.context = SimulatedContext(
             self.reactor,
-            self._routes(),
+            self._routes(disk.features),
             self.settings,
             log,
             world.wall_clock,
             self.network.sendfile,
+            default_headers=disk.features.default_headers(),
             unacknowledged=self.network.unacknowledged,
-            in_worker=self.worker.add,
+            in_worker=self._in_worker,
         )
+        shrink_caches(self.context)
         self.context.site = self
         self.reactor.at_turn_end(log.flush)
         self.connections: dict[int, Connection] = {}  # all that are not yet closed
         self.changed: list[tuple[Connection, State | None, State]] = []  # in this turn
         self.largest_answers: dict[str, int] = {}  # bytes in memory, by the client's name
+        # How many answers a client must get whose connection is closed early, by its name.
+        self.answers_before_end: dict[str, int] = {}
         self.progressed: set[str] = set()  # clients whose body advanced, though no byte was sent
         self.listener = Listener(self.network)
-        self.limit = random.choice((3, 12, 1000, 1000, 1000, 1000))
+        self.limit = random.choice((3, 12, *(1000,) * 6))
         listener: Any = self.listener
+        self.responses: dict[int, int] = {}  # in this turn, by connection number
+        self.compressed: dict[int, int] = {}  # bytes in this turn
+        self.rules = AcceptorRules(self)
+        self.reactor.before_other_call = self.rules.before_call
+        self.reactor.before_connection_call = self._note_chunk
+        self.sizes = Sizes(self)
         self.acceptor = Acceptor(self.context, listener, self.limit, SimulatedConnection)
         self.reactor.register(self.acceptor)
         self.signals = SignalReader(self)
@@ -216,6 +263,11 @@ class Site:
             self.world.log("SIGTERM")
             self.signals.handle.send(signal.SIGTERM)
 
+    @property
+    def is_listening(self) -> bool:
+        """Whether a client that connects must be accepted."""
+        return self.context.state in (ServerState.RUNNING, ServerState.UNREADY) and not self.exited
+
     def receive_signal(self) -> None:
         """Act on a signal, as the server does."""
         self.signals_received += 1
@@ -229,6 +281,7 @@ class Site:
             if not self._may_abort_requests():
                 self.world.fail(f"the shutdown has finished before {connection!r}")
             self.world.allow_failure(connection.peer, ABORTED)
+            self.answers_before_end.setdefault(connection.peer, connection.served)
             connection.abort()
         for closed, deferred in list(self.context.abandoned.items()):
             closed.drop_result(deferred)
@@ -258,8 +311,10 @@ class Site:
         self.changed.append((connection, before, state))
         self.world.log("  %s: %s -> %s", connection.peer, before.name if before else "new", state.name)
         self.connections[connection.number] = connection
+        if before is None:
+            self.rules.note_accept()
         if before is State.AWAITING_RESULT and state is State.CLOSED:
-            self.world.allow_failure(connection.peer, "it closed while its answer was not known")
+            self._check_closed_without_result(connection)
         called = self.reactor.called[-1][0] if self.reactor.called else None
         # The accept queue is accepted by the call that begins to stop the server, too.
         stopping = self.context.state is ServerState.STOPPING and not isinstance(called, Connection)
@@ -275,7 +330,41 @@ class Site:
         served = before is State.RECEIVING_HEAD and connection.served
         if before not in DISPENSABLE or served or self.context.occupied <= self.limit:
             self.world.fail(f"the acceptor has closed {connection.peer}, which was {before}")
-        self.world.allow_failure(connection.peer, "it was closed at the connection limit")
+        self.rules.check_eviction(connection, before)
+        self.world.allow_failure(connection.peer, EVICTED)
+        self.answers_before_end.setdefault(connection.peer, connection.served)
+
+    def note_response(self, connection: Connection, compressed: int) -> None:
+        """Count a response, and what was compressed for it."""
+        number = connection.number
+        self.responses[number] = self.responses.get(number, 0) + 1
+        self.compressed[number] = self.compressed.get(number, 0) + compressed
+
+    def _note_chunk(self, connection: Connection) -> None:
+        """Note that a call takes a chunk from a stream: compressed, it may leave no byte to send."""
+        body = connection._write_buffer.body
+        if isinstance(body, ChunkSource) and not body.live and connection._write_buffer.awaits_producer:
+            self.progressed.add(connection.peer)
+
+    def _in_worker(self, function: Callable[[], object]) -> None:
+        """Call a function in a worker thread."""
+        client = self.world.current
+
+        def work() -> None:
+            self.world.current = client
+            self.world.log("  a worker thread has worked for %s", client)
+            function()
+
+        self.pool.submit(work)
+
+    def _check_closed_without_result(self, connection: Connection) -> None:
+        """Check that the server drops a result only for a client that has closed its sending side."""
+        tcp = connection.handle.tcp
+        if tcp.up_ended and not tcp.client_closed:
+            self.world.allow_failure(connection.peer, HALF_CLOSED)
+            self.answers_before_end.setdefault(connection.peer, connection.served)
+        elif not self.world.allowed_failures.get(connection.peer):
+            self.world.fail(f"{connection!r} is closed before its result is known")
 
     def close(self) -> None:
         """Close everything that is still open."""
@@ -288,8 +377,15 @@ class Site:
 
     # The application.
 
-    def _routes(self) -> Router:
-        routes = handlers.build(self.store)
+    def _routes(self, features: Features) -> Router:
+        routes = handlers.build(
+            self.store,
+            allow_delete=features.delete,
+            resumable=MAX_RESUMABLE if features.uploads else None,
+            routes=features.router(),
+            allowed_origin=features.allowed_origin or None,
+        )
+        add_routes(routes)
 
         @routes.post("/mirror", sink=buffered(MAX_IN_MEMORY))
         def mirror(request: Request) -> Response:
@@ -354,10 +450,6 @@ class SimulatedLiveStream(LiveStream):
         super().close()
 
 
-class PlannedError(Exception):
-    """The exception of a handler that fails on purpose."""
-
-
 def pieces_of(request: Request) -> list[bytes]:
     """Return the content of a stream, piece by piece."""
     return [piece_of(request.params["mark"], number) for number in range(int(request.params["count"]))]
@@ -378,9 +470,12 @@ def choose_settings(world: World) -> Settings:
         # After a suspension the server should read all new bytes in one turn; or TOO_MANY_BYTES applies.
         turn_read=choose((65_536,) if world.rates["jump"] else (300, 5_000, 65_536, 65_536)),
         turn_send=choose((500, 5_000, 262_144, 262_144)),
-        turn_compress=choose((4_096, 65_536)),
+        turn_compress=choose((1_024, 4_096, 65_536)),
         turn_accepts=choose((1, 3, 64)),
         min_free_space=1,
+        max_body=MAX_BODY,
+        max_chunk_extensions=MAX_CHUNK_EXTENSIONS,
+        turn_requests=choose((2, 64, 64)),
         shutdown_delay=choose((0, 0, 0.5, 3)),
-        shutdown_timeout=choose((0, 8, 8, 8, 8, 30)),
+        shutdown_timeout=choose((0, *(8,) * 10, 30)),
     )

@@ -36,6 +36,9 @@ class TcpConnection:
         self.client_reset = self.server_reset = False  # that side sees a reset
         self.accepted_at = 0.0
         self.shut_at = inf  # when the server has said that it sends no more
+        self.closed_at = inf  # when the server has closed
+        self.read_at = 0.0  # when the client has read last
+        self.sent_late = False  # the client has sent bytes after the server had closed
         self.notify_client: Callable[[], None] = lambda: None
         self.notify_server: Callable[[], None] = lambda: None
 
@@ -52,6 +55,7 @@ class TcpConnection:
     def client_send(self, data: bytes) -> int:
         """Send as much as there is room for; return the number of bytes. Raise Reset."""
         if self.server_closed:
+            self.sent_late = True
             self.break_client()
         if self.client_reset:
             raise Reset
@@ -60,13 +64,14 @@ class TcpConnection:
         self.notify_server()
         return len(taken)
 
-    def client_receive(self, size: int) -> bytes | None:
+    def client_receive(self, size: int, now: float) -> bytes | None:
         """Return what came, b"" at the end, None for nothing yet. Raise Reset."""
         if self.client_reset:
             raise Reset
         data = bytes(self.down[:size])
         del self.down[:size]
         if data:
+            self.read_at = now
             self.notify_server()
             return data
         return b"" if self.down_ended else None

@@ -21,6 +21,8 @@ from reactor.server.context import ServerContext, ServerState
 from reactor.server.state import CloseReason, State
 from reactor.server.write_buffer import WriteBuffer
 from tests.design.sources import ROOT
+from tests.simulation.connection_plants import CONNECTION_PLANTS
+from tests.simulation.file_plants import FILE_PLANTS
 from tests.simulation.network import Network
 from tests.simulation.simulation import Outcome, run_seed
 from tests.simulation.world import LEVELS, Violation, World
@@ -92,6 +94,8 @@ def test_every_fault_and_client_occurs_in_some_seed() -> None:
         "CONTINUING",
         "signal 15",
         "it was refused",
+        "another process removes",
+        *(f"gets {status} to" for status in (206, 301, 303, 304, 401, 403, 405, 409, 411, 412)),
         *(
             f"({behaviour}) connects"
             for behaviour in (
@@ -164,12 +168,12 @@ def rename_early(patch: pytest.MonkeyPatch) -> None:
     write, commit = Upload.write, Upload.commit
 
     def early(self: Upload, data: bytes) -> None:
-        if self._has_temporary_name:
+        if self._temporary is not None:
             commit(self)
         write(self, data)
 
     def late(self: Upload) -> None:
-        if self._has_temporary_name:
+        if self._temporary is not None:
             commit(self)
 
     patch.setattr(Upload, "write", early)
@@ -278,12 +282,12 @@ def begin_deadlines_before_a_pause(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Reactor, "_note_long_callback", lambda self, *values: None)
 
 
-# Each with a seed that found it, which is tried first.
 def ignore_acknowledged_bytes(patch: pytest.MonkeyPatch) -> None:
     """Reset clients that read too slowly to make the socket writable in time."""
     patch.setattr(Network, "unacknowledged", lambda self, sock: 0)
 
 
+# Each with a seed that finds it, which is tried first.
 PLANTS: dict[Plant, int] = {
     ignore_acknowledged_bytes: 16,
     reset_the_accept_queue: 17,
@@ -292,7 +296,7 @@ PLANTS: dict[Plant, int] = {
     answer_one_request_after_a_stop: 123,
     never_finish: 174,
     judge_deadlines_without_a_second_look: 43,
-    begin_deadlines_before_a_pause: 10424,
+    begin_deadlines_before_a_pause: 2424,
     keep_waiting_for_write: 1,
     extend_the_head_deadline: 2,
     repeat_after_a_short_send: 1,
@@ -303,6 +307,9 @@ PLANTS: dict[Plant, int] = {
     do_not_pause: 3,
     close_without_draining: 10,
 }
+
+
+PLANTS |= CONNECTION_PLANTS | FILE_PLANTS
 
 
 @pytest.mark.parametrize("plant", PLANTS, ids=lambda plant: plant.__name__)

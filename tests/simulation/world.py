@@ -1,6 +1,8 @@
-"""The simulated world: one source of randomness, one clock, one schedule, one trace.
+"""The simulated world: one seed, one clock, one schedule, one trace.
 
-    random     the only source of chance; the same seed gives the same run
+    random     chance for what is decided before the run; the same seed gives the same run
+    stream     chance for one client, socket or other part of the world: what happens to one of them does not
+               change the faults and delays of the others
     now        monotonic seconds; time passes in the selector's sleep, and a little everywhere else
     schedule   what the clients will do next, by time and then by the order of planning
     rates      how often each fault happens in this seed
@@ -26,12 +28,14 @@ LEVELS = {
     "spurious": (0.0, 0.0, 0.02, 0.1),  # a handle is reported ready, and is not
     "few": (0.0, 0.1, 0.7),  # only some of the ready handles are reported
     "jump": (0.0, 0.0, 0.0, 0.0005),  # the clock jumps: the server was suspended, and its clients were not
+    "slow": (0.0, 0.0, 0.0, 0.05, 0.5),  # a callback of the server takes up to LONGEST_CALL
     "disk": (0.0, 0.0, 0.03, 0.2),  # a call to the file system fails
     "commit": (0.0, 0.0, 0.05, 0.3),  # a call that commits an upload fails
     "piecemeal": (0.0, 0.1, 0.5),  # a write takes fewer bytes than it was given
 }
 TURN_COSTS = 1e-4  # seconds, at most
 LONGEST_JUMP = 100.0
+LONGEST_CALL = 0.03  # three times the share of a turn
 # What no real kernel does, and what is left out right after a jump, in whose turn a client's fate is decided.
 FALSE_RESULTS = frozenset({"eagain", "short", "few"})
 
@@ -46,8 +50,9 @@ class Violation(BaseException):
 class Process:
     """An independent process: a generator of delays in seconds, or of conditions to wait for."""
 
-    def __init__(self, world: "World", steps: Steps) -> None:
+    def __init__(self, world: "World", steps: Steps, source: random.Random) -> None:
         self._world = world
+        self._random = source
         self._steps = steps
         self._condition: Callable[[], bool] | None = None
         self.finished = False
@@ -57,7 +62,7 @@ class Process:
         """Check the awaited condition again."""
         if self._condition is not None and self._condition():
             self._condition = None
-            self._world.after(self._world.random.random() * 1e-3, self._step)
+            self._world.after(self._random.random() * 1e-3, self._step)
 
     def stop(self) -> None:
         """Do nothing more."""
@@ -88,11 +93,15 @@ class World:
         self.turn = 0
         self.finished = False  # nothing is planned or ready, and no deadline is set
         self.rates = {kind: self.random.choice(levels) for kind, levels in LEVELS.items()}
+        if self.rates["jump"]:
+            self.rates["slow"] = 0.0  # what arrived during a suspension is to be read in the next turns
         # For whom the server is working, by the client's name; "" for the server itself.
         self.current = ""
         # Why a client may get less than it asked for, by its name; clients not listed get everything.
         self.allowed_failures: dict[str, list[str]] = {}
         self.on_jump: Callable[[], None] = lambda: None
+        self._time = self.stream("time")
+        self._streams: dict[str, random.Random] = {}  # for calls that are made for a client, by its name
         self._exact_until = -1  # the last turn without false results
         self._schedule: list[tuple[float, int, Callable[[], None]]] = []
         self._planned = 0
@@ -117,19 +126,29 @@ class World:
 
     # Chance.
 
-    def happens(self, kind: str) -> bool:
-        """Return whether a fault happens now."""
+    def stream(self, name: str) -> random.Random:
+        """Return a source of chance for one part of the world."""
+        return random.Random(f"{self.seed} {name}")
+
+    def happens(self, kind: str, source: random.Random | None = None) -> bool:
+        """Return whether a fault happens now; without a source, to the client that is being served."""
         if kind in FALSE_RESULTS and self.turn <= self._exact_until:
             return False
         often = self.rates[kind]
-        return often > 0 and self.random.random() < often
+        if not often:
+            return False
+        if source is None:
+            source = self._streams.get(self.current)
+            if source is None:
+                source = self._streams[self.current] = self.stream(f"{self.current}'s calls")
+        return source.random() < often
 
     # Time.
 
     def clock(self) -> float:
         """Return the monotonic time; it always advances, and the server can be suspended at any call."""
         self.now += 1e-6
-        if self.happens("jump"):
+        if self.happens("jump", self._time):
             self._jump()
         return self.now
 
@@ -144,11 +163,16 @@ class World:
 
     def pass_turn(self) -> None:
         """Let the time of one turn pass, with the clients' actions in that time."""
-        self.now += self.random.random() * TURN_COSTS
-        if self.happens("jump"):
+        self.now += self._time.random() * TURN_COSTS
+        if self.happens("jump", self._time):
             self._jump()
         while self._schedule and self._schedule[0][0] <= self.now:
             heappop(self._schedule)[2]()
+
+    def pass_call(self) -> None:
+        """Let the time of a callback pass."""
+        if self.happens("slow", self._time):
+            self.now += self._time.random() * LONGEST_CALL
 
     def wait(self, until: float, awake: Callable[[], object]) -> None:
         """Let time pass until something ends the wait, or until a time."""
@@ -165,7 +189,7 @@ class World:
 
     def _jump(self) -> None:
         """Suspend the server: its clients continue, and it sees nothing of them until it is resumed."""
-        end = self.now + self.random.random() * LONGEST_JUMP
+        end = self.now + self._time.random() * LONGEST_JUMP
         self.log("the clock jumps by %.3f s", end - self.now)
         # The turn that is suspended may have looked at the selector already, and the next looks twice.
         self._exact_until = self.turn + 3

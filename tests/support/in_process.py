@@ -180,7 +180,10 @@ def parse_response(data: bytes, method: str, closed: bool) -> tuple[Answer | Non
     match = re.fullmatch(r"HTTP/1\.1 ([0-9]{3}) [\x20-\x7e]*", status_line)
     assert match is not None, status_line
     status = int(match[1])
-    headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines)}
+    headers: dict[str, str] = {}
+    for name, _, value in (line.partition(": ") for line in lines):
+        before = headers.get(name.lower())
+        headers[name.lower()] = value if before is None else f"{before}, {value}"
     start = end + 4
     if method == "HEAD" or status < 200 or status in (204, 304):
         return Answer(status, headers, b""), start

@@ -1,5 +1,6 @@
 """Listings: content negotiation, order, the three formats, and names that need escaping."""
 
+import errno
 import gzip
 import json
 import re
@@ -13,6 +14,7 @@ from reactor import handlers
 from reactor.handlers.files.directory import Entry
 from reactor.handlers.files.listing import Order, list_directory, natural_key, parse_order
 from reactor.handlers.files.listing_html import POLICY, human_size
+from reactor.handlers.files.paths import SharedRoot
 from reactor.handlers.files.store import Store
 from reactor.http11.headers import Headers
 from reactor.http11.message import Head, Request, Response
@@ -389,6 +391,16 @@ def test_a_directory_without_a_slash_is_301(shared: Shared, client: Client, path
     (shared.path / 'a:b c"').mkdir()
     answer = request(client, "GET", path)
     assert (answer.status, answer.headers["location"]) == (301, location)
+
+
+def test_a_directory_that_cannot_be_opened_now_is_not_404(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(root: SharedRoot, parts: list[bytes]) -> int:
+        raise OSError(errno.EMFILE, "too many open files")
+
+    monkeypatch.setattr(SharedRoot, "open_parts", fail)
+    assert request(client, "GET", "/files/below").status == 503
 
 
 def test_a_file_with_a_slash_and_a_hidden_directory_are_404(shared: Shared, client: Client) -> None:

@@ -122,6 +122,14 @@ def test_any_first_request_notices_it(site: Site, ask: Callable[[Site], bool]) -
     assert ask(site)
 
 
+def test_a_delete_notices_it_at_once(site: Site) -> None:
+    site.path.rename(site.base / "former")
+    site.make(b"new")
+    assert site.status("DELETE", "/files/file") == 204
+    assert "build/file" not in site.files()
+    assert "former/file" in site.files()
+
+
 def test_a_switched_symbolic_link_is_noticed(tmp_path: Path) -> None:
     for version in ("v1", "v2"):
         (tmp_path / version).mkdir()
