@@ -225,6 +225,8 @@ class AnswerChecker:
 
     def _check_timeout(self, tcp: TcpConnection) -> None:
         """Check that the timeout came when it was due, if the client waited for it."""
+        if self.answers and len(self.answers) < len(self.exchanges):
+            return  # an earlier answer has closed the connection
         settings = self._site.settings
         longest = {
             "silent": settings.first_octet_timeout,
