@@ -239,7 +239,7 @@ CONNECTION_PLANTS: dict[Plant, int] = {
     pause_for_long: 1,
     pause_after_a_close: 1,
     never_accept_again: 4,
-    keep_stale_deadlines: 2,
+    keep_stale_deadlines: 14,
     call_without_a_share: 2,
     count_all_windows_together: 40,
     keep_alive_after_a_stream: 2,
