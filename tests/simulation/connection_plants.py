@@ -15,7 +15,6 @@ from reactor.http11.chunked import ChunkedReader
 from reactor.http11.framing import LengthReader
 from reactor.http11.parser import PHASE_ENDED
 from reactor.logs.access_log import UnsentExchanges
-from reactor.loop import Reactor
 from reactor.server import acceptor, connection
 from reactor.server.acceptor import Acceptor
 from reactor.server.connection import Connection
@@ -87,27 +86,9 @@ def keep_stale_deadlines(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(deadlines.Deadlines, "_count_stale", lambda self: setattr(self, "_stale", self._stale + 1))
 
 
-def lose_a_moved_deadline(patch: pytest.MonkeyPatch) -> None:
-    """Forget a handler that was due and was moved by another one."""
-    patch.setattr(deadlines.Deadlines, "_restore", lambda self, handler: None)
-
-
 def call_without_a_share(patch: pytest.MonkeyPatch) -> None:
     """Call every ready handler, however long it takes."""
     patch.setattr(call_order, "TURN_SHARE", 10.0)
-
-
-def run_all_deadlines(patch: pytest.MonkeyPatch) -> None:
-    """Call every handler whose deadline has passed, however long it takes."""
-    dispatch = Reactor._dispatch
-    patch.setattr(
-        Reactor, "_dispatch", lambda self, handler, events: dispatch(self, handler, events) * bool(events)
-    )
-
-
-def buffer_behind_a_live_stream(patch: pytest.MonkeyPatch) -> None:
-    """Receive everything that is pipelined behind a live stream or a result."""
-    patch.setattr(Connection, "_limit_pipelined", lambda self: None)
 
 
 def count_all_windows_together(patch: pytest.MonkeyPatch) -> None:
@@ -258,14 +239,11 @@ CONNECTION_PLANTS: dict[Plant, int] = {
     pause_for_long: 1,
     pause_after_a_close: 1,
     never_accept_again: 4,
-    keep_stale_deadlines: 2,
-    lose_a_moved_deadline: 2,
+    keep_stale_deadlines: 14,
     call_without_a_share: 2,
-    run_all_deadlines: 2,
-    buffer_behind_a_live_stream: 28,
-    count_all_windows_together: 50,
+    count_all_windows_together: 40,
     keep_alive_after_a_stream: 2,
-    count_each_chunk_alone: 21,
+    count_each_chunk_alone: 33,
     count_each_extension_alone: 3,
     close_after_a_refusal: 1,
     lose_a_byte_of_a_refused_body: 1,
@@ -273,7 +251,7 @@ CONNECTION_PLANTS: dict[Plant, int] = {
     stop_without_a_timeout: 1,
     log_another_status: 1,
     keep_results: 8,
-    grow_a_cache: 3,
+    grow_a_cache: 2,
     cache_long_keys: 3,
     send_without_a_share: 1,
     answer_without_a_share: 1,

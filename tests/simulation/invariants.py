@@ -6,6 +6,10 @@
     what a connection holds in memory is bounded
     nothing is registered that is closed
     each handler that was reported ready has made progress, or now waits for something else
+    calls begin within the share of a turn, in an order in which no ready handler waits for ever
+    the acceptor obeys its rules (``acceptor_rules.py``)
+    what the server keeps is bounded, and at rest when all clients have left (``sizes.py``)
+    the access log has the statuses that the clients have got
 
 The table is read as text; nothing of it is taken from the code that it describes. In each turn the
 connections that were called or changed are checked, and all of them from time to time:

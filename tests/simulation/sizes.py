@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 CACHE_ENTRIES, CACHED_LENGTH = 4, 200
 MIN_STALE = 4  # entries of the heap: fewer are not worth a new heap
 OTHER_HANDLERS = 8  # event handlers that are not connections
+SAME_TIME = 8  # entries of one handler for the same time, which do not count as stale
 
 
 def shrink_caches(context: ServerContext) -> None:
@@ -55,7 +56,7 @@ class Sizes:
             self._most_handlers, len(site.context.connections) + OTHER_HANDLERS
         )
         entries = len(site.reactor._deadlines)
-        if entries > max(handlers + MIN_STALE, 2 * handlers) + 1:
+        if entries > max(handlers + MIN_STALE, 2 * handlers) + SAME_TIME:
             self._fail(f"the heap of deadlines has {entries} entries for {handlers} handlers")
         for handler in site.reactor._soon:
             if isinstance(handler, Connection) and handler.state is State.CLOSED:

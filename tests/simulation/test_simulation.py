@@ -289,13 +289,13 @@ def ignore_acknowledged_bytes(patch: pytest.MonkeyPatch) -> None:
 
 # Each with a seed that finds it, which is tried first.
 PLANTS: dict[Plant, int] = {
-    ignore_acknowledged_bytes: 16,
-    reset_the_accept_queue: 17,
-    drop_pipelined_requests: 17,
-    close_idle_connections_unread: 10,
-    answer_one_request_after_a_stop: 123,
-    never_finish: 174,
-    judge_deadlines_without_a_second_look: 43,
+    ignore_acknowledged_bytes: 92,
+    reset_the_accept_queue: 11,
+    drop_pipelined_requests: 13,
+    close_idle_connections_unread: 13,
+    answer_one_request_after_a_stop: 14,
+    never_finish: 32,
+    judge_deadlines_without_a_second_look: 1,
     begin_deadlines_before_a_pause: 2424,
     keep_waiting_for_write: 1,
     extend_the_head_deadline: 2,
@@ -304,8 +304,8 @@ PLANTS: dict[Plant, int] = {
     upload_into_a_replaced_directory: 1,
     do_not_forget: 1,
     dispatch_stale_events: 126,
-    do_not_pause: 3,
-    close_without_draining: 10,
+    do_not_pause: 1,
+    close_without_draining: 2,
 }
 
 
