@@ -9,6 +9,7 @@
    be forgotten, and unauthenticated clients cannot find out which paths exist.
 2. A request without valid credentials gets 401 before any of its body is read.
 3. A password is stored as a digest, compared in constant time, and never logged.
+4. The response to a wrong password is delayed (``server/failed_logins.py``); a right one is accepted at once.
 
 OPTIONS is open because a browser's preflight has no password; the response has the methods of a pattern,
 such as all of ``/files``, and does not depend on which files exist.
@@ -21,7 +22,7 @@ from hashlib import sha256
 from hmac import compare_digest
 
 from reactor.http11.deferred import Deferred
-from reactor.http11.errors import HTTPError
+from reactor.http11.errors import HTTPError, LoginError
 from reactor.http11.grammar import match_basic
 from reactor.http11.message import HeaderPairs, Params, Request, Response
 from reactor.routing import Route, Router, Sink
@@ -30,7 +31,7 @@ MAX_CREDENTIALS = 1024  # bytes; in base64 they fit in a header line
 OPEN_METHOD = "OPTIONS"
 READ_METHODS = ("GET", "HEAD", "TRACE")  # with OPTIONS, the safe methods: RFC 9110, 9.2.1
 
-# Raises HTTPError(401) for a request without valid credentials.
+# Raises HTTPError(401) for a request without credentials, and LoginError(401) for wrong ones.
 Check = Callable[[Request], None]
 
 
@@ -94,7 +95,8 @@ class AuthRouter(Router):
 
     def _check_change(self, request: Request) -> None:
         assert self._auth_upload is not None, "no digest for changes"
-        _check(request, [self._auth_upload], "Reactor, changes")
+        readers = [] if self._auth is None else [self._auth]
+        _check(request, [self._auth_upload], "Reactor, changes", readers)
 
 
 class _CheckedRoute:
@@ -125,15 +127,24 @@ def with_check(route: Route, check: Check) -> Route:
     return Route(route.template, checked.answer, sink, route.always_open_sink, route.limits)
 
 
-def _check(request: Request, digests: Sequence[bytes], realm: str) -> None:
-    """Raise HTTPError(401) for a request whose credentials match none of these digests."""
+def _check(request: Request, digests: Sequence[bytes], realm: str, others: Sequence[bytes] = ()) -> None:
+    """Raise HTTPError(401) for a request whose credentials match none of these digests.
+
+    It is a LoginError unless they match one of the ``others``, which are valid, but not for this request.
+    """
     authorization = request.headers.get("authorization")
     if authorization is None:
         raise HTTPError(401, "authentication required", _challenge(realm))
-    received = sha256(_user_pass(authorization)).digest()
+    user_pass = _user_pass(authorization)
+    received = sha256(user_pass).digest()
     # All are compared, so that the time does not depend on which one matches.
     if True not in [compare_digest(received, each) for each in digests]:
-        raise HTTPError(401, "wrong user or password", _challenge(realm))
+        if True in [compare_digest(received, each) for each in others]:
+            raise HTTPError(401, "wrong user or password", _challenge(realm))
+        name, colon, _ = user_pass.partition(b":")
+        # Without a colon, it may be a password, which is not logged.
+        user = name.decode("utf-8", "replace") if colon else ""
+        raise LoginError(401, "wrong user or password", _challenge(realm), user)
 
 
 def _challenge(realm: str) -> HeaderPairs:

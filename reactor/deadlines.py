@@ -83,29 +83,23 @@ class Deadlines(Generic[Handler]):
         """Remove and yield the handlers whose deadline is at or before ``now``, earliest first.
 
         A handler that sets its deadline to a time in the past is due again in the next turn, not in this one.
-        So are those that are left when the generator is closed.
+        Those that are left when the generator is closed stay in the heap: a loop that is overloaded would
+        otherwise move thousands in each turn.
         """
-        due = []
-        while self.earliest() <= now:
-            handler = heappop(self._heap)[2]
-            handler.reactor_deadline = inf
-            due.append(handler)
-        left = iter(due)
+        begin = self._entries_made
+        again = []
         try:
-            for handler in left:
-                # A handler called earlier may have removed this one, or moved its deadline.
-                if handler.deadline <= now:
+            while self.earliest() <= now:
+                _, number, handler = heappop(self._heap)
+                handler.reactor_deadline = inf
+                if number <= begin:
                     yield handler
                 else:
-                    self._restore(handler)
+                    again.append(handler)
         finally:
-            for handler in left:
-                self._restore(handler)
-
-    def _restore(self, handler: Handler) -> None:
-        """Schedule a handler that was removed as due, unless it has no deadline or is scheduled again."""
-        if handler.reactor_deadline == inf != handler.deadline:
-            self.schedule(handler)
+            for handler in again:
+                if handler.reactor_deadline == inf != handler.deadline:  # neither scheduled nor removed
+                    self.schedule(handler)
 
     def _push(self, handler: Handler) -> None:
         self._entries_made += 1
@@ -113,13 +107,13 @@ class Deadlines(Generic[Handler]):
 
     def _update_first(self) -> None:
         """Drop the first entry if it is stale; move it if the handler's deadline is later."""
-        when, _, handler = heappop(self._heap)
+        when, number, handler = heappop(self._heap)
         if when != handler.reactor_deadline:
             self._stale -= 1
         else:
             handler.reactor_deadline = handler.deadline
             if handler.deadline != inf:
-                self._push(handler)
+                heappush(self._heap, (handler.deadline, number, handler))  # not a new one for ``due``
 
     def _count_stale(self) -> None:
         """Count a stale entry; rebuild the heap when most entries are stale."""

@@ -39,6 +39,19 @@ class ProblemError(HTTPError):
         self.details = {"type": uri, "status": status, "detail": reason, **members}
 
 
+class LoginError(HTTPError):
+    """Wrong credentials, sent for ``user``: the server delays the response and logs the failure.
+
+    A request without credentials is an HTTPError(401), which is answered at once.
+    """
+
+    def __init__(
+        self, status: int, reason: str, headers: tuple[tuple[str, str], ...] = (), user: str = ""
+    ) -> None:
+        super().__init__(status, reason, headers)
+        self.user = user
+
+
 class ProtocolError(HTTPError):
     """A malformed request (RFC 9112): the error response is sent, then the connection is closed."""
 

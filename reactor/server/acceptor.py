@@ -8,7 +8,8 @@
 
     Situation                            Action
     below the connection limit           accept a share each turn
-    at the limit, with idle connections  close the least useful one (see ``_find_closable``), and accept
+    at the limit, with idle connections  close the least useful one (see ``_find_closable``), and accept;
+                                         those that wait after a failed login count as idle
     at the limit, none idle              pause
     out of file descriptors or memory    pause; no open connection is closed
 
@@ -143,8 +144,8 @@ class Acceptor(EventHandler):
                             f"connection limit reached ({self._limit}, all in use; see --max-connections)"
                         )
                         return
-                # A connection with unread bytes is about to become active.
-                while closable and closable[-1].has_unread_input():
+                # A connection with unread bytes is about to become active, unless its response is delayed.
+                while closable and not closable[-1].is_delayed and closable[-1].has_unread_input():
                     closable.pop()
                 if not closable:
                     return
@@ -198,8 +199,9 @@ class Acceptor(EventHandler):
         """Return connections that may be closed to accept others; the last one is to be closed first.
 
         A flood of connections must not displace clients that are being served. So return only the least
-        useful group: connections that never sent a byte; else those that are dispensable; else those between
-        two requests. If no connection waits for a request, return none. The earliest deadline is last.
+        useful group: connections whose login has failed; else those that never sent a byte; else those that
+        are dispensable; else those between two requests. If none waits for a request or for the response to
+        a failed login, return none. The earliest deadline is last.
         """
         connections = list(self._context.connections.values())
         if self.state is AcceptorState.DRAINING_QUEUE:
@@ -208,9 +210,12 @@ class Acceptor(EventHandler):
             if answered:
                 return sorted(answered, key=lambda each: (-each.deadline, -each.number))
         idle = [each for each in connections if each.is_between_requests]
+        delayed = [each for each in connections if each.is_delayed]
         silent = [each for each in idle if each.state is State.ACCEPTED]
         dispensable = [each for each in connections if each.is_dispensable] if idle else []
-        return sorted(silent or dispensable or idle, key=lambda each: (-each.deadline, -each.number))
+        return sorted(
+            delayed or silent or dispensable or idle, key=lambda each: (-each.deadline, -each.number)
+        )
 
     def _enter(self, state: AcceptorState) -> None:
         assert state.value > self.state.value, f"{self.state} -> {state}"

@@ -36,11 +36,11 @@ Otherwise, and after a malformed request, the response is the last one.
 
 CONTINUING waits until an interim response, such as 100 (Continue), is sent; in RECEIVING_CONTENT, others may
 be sent, without waiting for the client to read them. WAITING waits for data of a live stream, and
-AWAITING_RESULT for the response of a ``Deferred``; if more than a request head is received in that state,
-the rest is left in the socket until the response is known. The last response of a connection (after
-``Connection: close``, an error, or when the server is stopping) is sent in FINISHING, followed by DRAINING,
-so that the client sees an orderly close instead of a reset. In every state that waits for READ, the
-connection becomes CLOSED when the client closes it.
+AWAITING_RESULT for the response of a ``Deferred``, or for the end of the delay after a failed login; if more
+than a request head is received in that state, the rest is left in the socket until the response is known. The
+last response of a connection (after ``Connection: close``, an error, or when the server is stopping) is sent
+in FINISHING, followed by DRAINING, so that the client sees an orderly close instead of a reset. In every
+state that waits for READ, the connection becomes CLOSED when the client closes it.
 """
 
 import logging
@@ -52,15 +52,16 @@ from math import inf
 from reactor.event_handler import EventHandler, Interest
 from reactor.http11.deferred import Deferred
 from reactor.http11.error_page import error_response
-from reactor.http11.errors import HTTPError, ProtocolError
+from reactor.http11.errors import HTTPError, LoginError, ProtocolError
 from reactor.http11.message import Request, Response
 from reactor.http11.parser import PHASE_CONTENT, PHASE_ENDED, PHASE_HEAD, PHASE_IDLE, Parser
 from reactor.http11.serializer import ChunkSource, has_length, interim
 from reactor.http11.target import Target
 from reactor.logs.access_log import Exchange, Recorder, UnsentExchanges
-from reactor.routing import Handler, Route, discard
+from reactor.routing import Handler, Route
 from reactor.server.connection_hooks import ConnectionHooks
 from reactor.server.context import ServerContext, ServerState
+from reactor.server.delayed_response import DelayedResponse
 from reactor.server.request_body import MAX_DISCARDED, RequestBody
 from reactor.server.state import CloseReason, OnTimeout, State
 from reactor.server.write_buffer import DONE, FlushResult, WriteBuffer, close_content
@@ -156,6 +157,14 @@ class Connection(EventHandler, ConnectionHooks):
         return (begun and self.served == 0) or self.state is DRAINING
 
     @property
+    def is_delayed(self) -> bool:
+        """True while the response to a failed login is delayed.
+
+        At the connection limit, such a connection is closed before all others.
+        """
+        return isinstance(self._write_buffer.body, DelayedResponse)
+
+    @property
     def unparsed(self) -> int:
         """The number of received bytes that are not parsed yet."""
         return self._parser.buffered
@@ -207,6 +216,8 @@ class Connection(EventHandler, ConnectionHooks):
             self._end_idle()
         else:
             self._end_live_stream()
+            if isinstance(self._write_buffer.body, DelayedResponse):
+                self._write_buffer.body.end()
         reactor.refresh(self)
 
     def abort(self) -> None:
@@ -232,14 +243,18 @@ class Connection(EventHandler, ConnectionHooks):
         if self.state is not DRAINING:
             self._parser.feed(data)
             if self.state is WAITING or self.state is AWAITING_RESULT:
-                self._limit_pipelined()
+                self._limit_pipelined(self.is_delayed and self._parser.phase is PHASE_ENDED)
             else:
                 self._process()
 
-    def _limit_pipelined(self) -> None:
-        """Limit the bytes received behind a live stream, which may never end, or a result."""
+    def _limit_pipelined(self, of_refused_body: bool = False) -> None:
+        """Limit the bytes received behind a live stream, which may never end, or a result.
+
+        Those of a refused body, which the parser ignores, are left in the socket: receiving them would make
+        the client send all of it before the response.
+        """
         limit = self._context.settings.max_head
-        if self._parser.buffered <= limit:
+        if self._parser.buffered <= limit and not of_refused_body:
             return
         if self.state is AWAITING_RESULT:
             self.interest = Interest.NONE  # receive the rest after the result
@@ -421,6 +436,8 @@ class Connection(EventHandler, ConnectionHooks):
                 return 0
             return self._enqueue_response(request, response)
         except HTTPError as error:
+            if isinstance(error, LoginError) and self._delay(request, error):
+                return 0
             log.info("c%d: %d %s", self.number, error.status, error.reason)
             response = error_response(request, error)
         except Exception:
@@ -450,9 +467,25 @@ class Connection(EventHandler, ConnectionHooks):
             self._abandon(deferred)
             return
         if self._request_body is None:  # when the request began, for the access log
-            limit = context.settings.max_body
-            self._request_body = RequestBody(request, handler, discard(0), context.reactor.now, limit)
+            self._request_body = RequestBody.without_bytes(request, handler, context.reactor.now)
         self._write_buffer.add(deferred)
+
+    def _delay(self, request: Request, error: LoginError) -> bool:
+        """Delay the response to a failed login; return False to send it at once: the server is stopping."""
+        context, route = self._context, self.route
+        assert route is not None, "a failed login without a route"
+        now = context.reactor.now
+        delay, refusal = context.failed_logins.refuse(self.peer, error, now)
+        if context.state is STOPPING:
+            return False
+        # The delay must not keep a received body in memory or on disk.
+        began = now if self._request_body is None else self._request_body.began
+        self._close_request_body()
+        request.content = b""
+        self._request_body = RequestBody.without_bytes(request, route.handler, began)
+        response = DelayedResponse(context.reactor, delay, error_response(request, refusal))
+        self._defer(request, route.handler, response)
+        return True
 
     def _on_resolved(self, deferred: Deferred) -> None:
         context = self._context
@@ -470,8 +503,10 @@ class Connection(EventHandler, ConnectionHooks):
             self._limit_pipelined()
             return
         deferred = self._write_buffer.take_deferred()
-        self._respond(self._request_body.request, lambda _: deferred.result())
+        request = self._request_body.request
+        self._respond(request, lambda _: deferred.result())
         self._close_request_body()
+        self._discard_content(request)
         if not progress:
             self._process()
         elif self.state is RESPONDING:
@@ -507,9 +542,11 @@ class Connection(EventHandler, ConnectionHooks):
             request = self._parser.partial_request()
         if isinstance(error, ProtocolError) or error.status in CLOSING or not self._can_discard(request):
             self._parser.end()
-        log.info("c%d: %d %s", self.number, error.status, error.reason)
         if self.state is not RESPONDING:
             self._enter(RESPONDING)
+        if isinstance(error, LoginError) and self._delay(request, error):
+            return
+        log.info("c%d: %d %s", self.number, error.status, error.reason)
         response = error_response(request, error)
         if error.status == 413 and self.route is not None:
             response.headers = (*response.headers, *self.route.limits)
@@ -527,8 +564,8 @@ class Connection(EventHandler, ConnectionHooks):
         return left == 0 or (left <= MAX_DISCARDED and request.head.version == 1 and not omits)
 
     def _discard_content(self, request: Request) -> None:
-        """Discard the rest of the body of a request that has been refused."""
-        if self._parser.phase is PHASE_CONTENT:
+        """Discard the rest of the body of a request that has been refused, after its response is known."""
+        if self._parser.phase is PHASE_CONTENT and self._request_body is None:
             self._request_body = RequestBody.discarding(request, self._context.reactor.now)
 
     def _enqueue_response(self, request: Request, response: Response) -> int:

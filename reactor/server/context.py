@@ -20,6 +20,7 @@ from reactor.http11.serializer import Serializer
 from reactor.logs.access_log import AccessLog
 from reactor.loop import Reactor
 from reactor.routing import Route, Router
+from reactor.server.failed_logins import FailedLogins
 from reactor.server.state import State
 from reactor.server.write_buffer import SendFile
 from reactor.server.write_timeout import Unacknowledged, unacknowledged
@@ -86,6 +87,7 @@ class ServerContext:
         self.connections: dict[int, Connection] = {}
         # Closed connections with a response that is not known yet.
         self.abandoned: dict[Connection, Deferred] = {}
+        self.failed_logins = FailedLogins()
         self.state = ServerState.RUNNING
         self._call_soon = call_soon
         self._at_next_close: dict[Callable[[], None], None] = {}  # an ordered set

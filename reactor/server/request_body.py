@@ -60,6 +60,11 @@ class RequestBody:
         """Make one that discards the rest of the body of a request that has been refused."""
         return cls(request, None, discard(request.head.length), began, request.head.length)
 
+    @classmethod
+    def without_bytes(cls, request: Request, handler: Handler, began: float) -> "RequestBody":
+        """Make one for a request whose body is not received before its response is known."""
+        return cls(request, handler, discard(request.head.length), began, request.head.length)
+
     def take_interim(self) -> bytes:
         """Return the next interim response, for sending; b"" without one."""
         sink = self.interim_sink

@@ -12,7 +12,8 @@ old one. The trace, the inspector, the metrics and the simulation use this enum 
     RESPONDING         a response is being produced or sent
     YIELDING           requests are left for the next turn: the connection has used its share of this one
     WAITING            a live stream has no data yet
-    AWAITING_RESULT    the handler has returned a Deferred, whose response is not known yet
+    AWAITING_RESULT    the handler has returned a Deferred, whose response is not known yet; or the response
+                       to a failed login is delayed
     FINISHING          the last response of the connection is being sent
     DRAINING           the last response is sent, and the client has not closed the connection yet
     CLOSED             the socket is closed

@@ -23,6 +23,7 @@ LAYERS = (
         "reactor/event_handler.py",
         "reactor/call_order.py",
         "reactor/deadlines.py",
+        "reactor/timer.py",
         "reactor/wakeup.py",
     ),
     ("reactor/settings.py", "reactor/_version.py"),
@@ -62,6 +63,7 @@ NO_HTTP = (
     "reactor/event_handler.py",
     "reactor/call_order.py",
     "reactor/deadlines.py",
+    "reactor/timer.py",
     "reactor/wakeup.py",
 )
 HTTP = frozenset({"http", "email", "urllib"})

@@ -205,3 +205,42 @@ def test_random_changes_agree_with_a_plain_list(seed: int) -> None:
         assert deadlines.earliest() == earliest
         assert len(deadlines) < 2 * len(items) + FEW
     assert fired > 500
+
+
+class CountingDeadlines(Deadlines[Item]):
+    """Deadlines that count how often one is scheduled."""
+
+    scheduled = 0
+
+    def on_scheduled(self, handler: Item) -> None:
+        self.scheduled += 1
+
+
+def test_items_that_are_left_when_the_loop_stops_are_not_moved() -> None:
+    deadlines = CountingDeadlines()
+    first, *others = schedule(deadlines, *range(1000))
+    due = deadlines.due(1000)
+    assert next(due) is first
+    first.deadline = inf
+    due.close()
+    assert deadlines.scheduled == 1000, "only by the test"
+    assert pop_due(deadlines, 1000) == others
+
+
+def test_a_deadline_in_the_past_is_due_in_the_next_turn() -> None:
+    deadlines: Deadlines[Item] = Deadlines()
+    first, removed, last = schedule(deadlines, 1, 2, 3)
+    taken = []
+    for item in deadlines.due(3):
+        taken.append(item)
+        if item is first:
+            move(deadlines, first, 0)
+            move(deadlines, removed, 2.5)
+            move(deadlines, removed, 1.5)
+        elif item is last:
+            removed.deadline = inf
+            deadlines.forget(removed)
+    assert taken == [first, last]
+    assert pop_due(deadlines, 3) == [first]
+    assert deadlines.earliest() == inf
+    assert len(deadlines) == 0
