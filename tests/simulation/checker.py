@@ -1,8 +1,9 @@
 """The checker of answers: compares what one client receives with what its script says it must get.
 
-Each answer is checked as it comes: status, content, coding, Connection and Date, and for an upload
-that every accepted upload is on the disk. At the end it checks that nothing is
-missing, unless the world allows the client a failure; what did come had to be right all the same.
+Each answer is checked as it comes: status, content, coding, Connection and Date, and what its exchange
+verifies. At the end it checks that nothing is missing. A client is excused from that only if it misbehaved,
+or if a fault, a limit or the end of the server has hit its own connection (``excuses``); what did come had to
+be right all the same. A failure of the disk excuses nothing: each request is answered, perhaps with an error.
 """
 
 import zlib
@@ -128,6 +129,14 @@ class AnswerChecker:
         if not excuses:
             self._check_timeout(tcp)
 
+    def check_log(self, logged: list[int]) -> None:
+        """Check that the log has the status of each answer, in order, and then only of what broke off."""
+        statuses = [answer.status for answer in self.answers]
+        if self.excuses:
+            return
+        if logged[: len(statuses)] != statuses or any(each < 400 for each in logged[len(statuses) :]):
+            self._fail(f"got {statuses}, and the log says {logged}")
+
     def _has_lingered(self, tcp: TcpConnection) -> bool:
         """Return whether the server has waited for the client's end, after its own."""
         linger = STOP_GRACE if self.stopping else self._site.settings.linger_timeout
@@ -165,6 +174,8 @@ class AnswerChecker:
         if problem:
             self._fail(f"got a wrong answer to {exchange.words}: {problem}")
         closes = answer.headers.get("connection") == "close"
+        if "transfer-encoding" in answer.headers and exchange.is_old:
+            self._fail(f"got a transfer coding to {exchange.words}")
         if exchange.keeps and not closes and answer.headers.get("connection") != "keep-alive":
             self._fail(f"got no Connection: keep-alive after {exchange.words}")
         self.close_announced = closes and not exchange.closes and self.stopping
@@ -214,6 +225,8 @@ class AnswerChecker:
 
     def _check_timeout(self, tcp: TcpConnection) -> None:
         """Check that the timeout came when it was due, if the client waited for it."""
+        if self.answers and len(self.answers) < len(self.exchanges):
+            return  # an earlier answer has closed the connection
         settings = self._site.settings
         longest = {
             "silent": settings.first_octet_timeout,
@@ -228,7 +241,13 @@ class AnswerChecker:
         # Its windows begin after it has begun to send; unless the server was slow to read the first bytes.
         lasted = self._ended_at - self.sending_since + LATE_CLOCK
         is_early = self._behaviour == "slowing" and lasted < self.content_lasts
-        if is_early and self.since - self.sending_since < MAX_SENDING and not self.jumped and self.answers and self.answers[-1].status == 408:
+        if (
+            is_early
+            and self.since - self.sending_since < MAX_SENDING
+            and not self.jumped
+            and self.answers
+            and self.answers[-1].status == 408
+        ):
             self._fail(f"was closed after {lasted:.1f} s, not {self.content_lasts:g} s")
 
     def _fail(self, reason: str) -> NoReturn:

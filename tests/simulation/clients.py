@@ -15,11 +15,13 @@
     slow-body      sends a body far too slowly                           408 at the timeout, nothing stored
     truncating     half-closes in the middle of a request                the answers before it
     overrunning    sends more bytes right after its last request         every answer
-    not-reading    does not read for long                                no wrong answer
+    not-reading    does not read for long                                every answer, if it reads again
+                                                                         within the write timeout
     vanishing      stops sending and reading at any point, stays open    no wrong answer
     resetting      resets at any point                                   no wrong answer
     leaving        closes at any point                                   no wrong answer
-    late-sending   keeps sending after its last request                  no wrong answer
+    late-sending   keeps sending after its last request                  every answer, unless it sent after
+                                                                         the server had waited for its end
 
 *No wrong answer*: what came is right and in order, but there may be less of it. The same holds for
 those that may fail because of a fault that was planted in their way.
@@ -68,6 +70,7 @@ BEHAVIOURS = {
 }
 # The server closes when more than a head's limit waits after a live stream.
 MAX_BEHIND_A_LIVE_STREAM = 30_000
+LARGEST_SMALL_FILE = 16_000  # bytes; some seeds have larger files
 HALF_CLOSING = ("half-closing", "truncating")
 # What follows these would be taken for a part of their body, if it arrived at once.
 BEFORE_SILENCE = (chunks_over_sink_limit, expecting_and_refused)
@@ -86,13 +89,17 @@ class Client:
         self.random = self.world.stream(self.name)
         self.behaviour = behaviour
         self.content_lasts = 0.0  # seconds until the server gives up a body that becomes slow
+        self._head_size = 900 if writer.disk.features.origin else 200  # of an answer, about, in bytes
         self.exchanges = self._write(writer)
         self.at_once = behaviour in SENDING_AT_ONCE or self.random.random() < 0.5
         if any(each.is_live for each in self.exchanges) and self._bytes_to_send() > MAX_BEHIND_A_LIVE_STREAM:
             self.exchanges = [each for each in self.exchanges if not each.is_live or each.closes]
         contents = [each.content for each in self.exchanges if isinstance(each.content, bytes)]
         # A cached file is an answer, too.
-        site.largest_answers[self.name] = max(MAX_FILE_SIZE, *map(len, contents), 0)
+        sizes = [each.size for each in self.exchanges]
+        site.largest_answers[self.name] = max(
+            MAX_FILE_SIZE if writer.large else LARGEST_SMALL_FILE, *map(len, contents), *sizes, 0
+        )
         self.checker = AnswerChecker(site, writer.disk, self.name, behaviour, self.exchanges)
         self.checker.content_lasts = self.content_lasts
         self.tcp: TcpConnection | None = None
@@ -437,6 +444,7 @@ class Client:
 
     def _bytes_to_receive(self) -> int:
         """The approximate number of bytes to receive."""
-        return sum(
+        heads = self._head_size * len(self.exchanges)
+        return heads + sum(
             len(each.content) if isinstance(each.content, bytes) else each.size for each in self.exchanges
         )

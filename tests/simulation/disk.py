@@ -266,7 +266,9 @@ class Disk:
                 if idle or not is_full:
                     self.world.fail(f"an upload is refused, with {len(before)} others")
                 raise
-            if list(registry) != [*(each for each in before if not is_full or each != idle[0]), token]:
+            removed = idle[:1] if is_full else []
+            right = [each for each in before if each not in removed]
+            if len(right) == limit or list(registry) != [*right, token]:
                 self.world.fail(f"of the uploads {before}, {list(registry)} are left")
             return token
 

@@ -49,6 +49,11 @@ class Exchange:
     compose: Callable[[], "Exchange"] | None = None  # makes the exchange again, to be sent now
 
     @property
+    def is_old(self) -> bool:
+        """Whether the request is one of HTTP/1.0."""
+        return self.data.lstrip().partition(b"\r\n")[0].endswith(b" HTTP/1.0")
+
+    @property
     def words(self) -> str:
         return repr(self.data.split(b"\r\n", 1)[0].decode("latin-1"))[1:60]
 

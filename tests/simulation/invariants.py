@@ -26,6 +26,7 @@ from tests.simulation.site import MAX_IN_MEMORY, Site
 
 CHECK_INTERVAL = 64  # turns between two checks of everything
 MAX_TURNS = 300_000
+LONGEST = 20_000.0  # seconds of simulated time, if the clock does not jump
 MAX_TURNS_LEFT_OVER = 400  # in a row, if reports are incomplete
 CALL_GROUPS = 3  # each makes at least one call, if the loop is overloaded
 MAX_TURNS_WITHOUT_PROGRESS = 30  # in a row, for false reports and for events that are reported one by one
@@ -45,8 +46,11 @@ class Invariants:
         # The last window of a connection's content: answers begun before it, deadline.
         self._windows: dict[int, tuple[int, float]] = {}
         self._now = site.reactor.now
+        self._began = site.world.now
+        self.logged: dict[str, list[int]] = {}  # the statuses in the access log at the end, by client
         self._turns_without_progress = 0
         self._turns_left_over: dict[EventHandler, int] = {}
+        self._turns_after_end = 0  # of the shutdown
         self._most_ready = 0  # handlers, while some are left over
         self.turns = 0
 
@@ -54,9 +58,11 @@ class Invariants:
         """Check what the last turn did."""
         self.turns += 1
         site = self._site
-        if self.turns > MAX_TURNS:
+        took = self._world.now - self._began
+        if self.turns > MAX_TURNS or (took > LONGEST and not self._world.rates["jump"]):
             self._world.fail("the simulation does not end")
         self._check_progress()
+        self._check_shutdown()
         for connection in self._touched():
             self._check_connection(connection)
         if self.turns % CHECK_INTERVAL == 0:
@@ -95,6 +101,14 @@ class Invariants:
         if site.signals_received and not site.exited:
             self._fail("the shutdown never finishes")
         self._check_log()
+
+    def _check_shutdown(self) -> None:
+        """Check that the shutdown ends in time."""
+        site, settings = self._site, self._site.settings
+        ends = site.stopped_at + settings.shutdown_delay + settings.shutdown_timeout
+        self._turns_after_end += site.reactor.began > ends and not site.finished
+        if self._turns_after_end > MAX_TURNS_WITHOUT_PROGRESS:
+            self._fail(f"the shutdown should have ended at {ends:.6f}")
 
     # Each connection.
 
@@ -308,6 +322,7 @@ class Invariants:
         for line in self._site.log_lines.getvalue().splitlines():
             entry = json.loads(line)
             number, request = entry["connection"], entry["request"]
+            self.logged.setdefault(entry["peer"], []).append(entry["status"])
             if request != last.get(number, 0) + 1:
                 self._fail(f"request {request} of c{number} is logged after {last.get(number, 0)}")
             last[number] = request

@@ -166,12 +166,14 @@ def continuation(writer: Writer) -> Exchange:
     """Continue an upload, mostly one of its own: ask for its offset, send a part of it, or cancel it."""
     kinds = {_status: 3, _patch: 6, _wrong_patch: 2, _short: 2, _too_long: 2, _cancel: 1}
     kind = writer.world.random.choices(list(kinds), list(kinds.values()))[0]
-    others = writer.world.random.random() < 0.25
+    others = writer.world.random.random() < 0.2
+    if not others and not writer.resumables and writer.disk.features.uploads:
+        return creation(writer)
 
     def compose() -> Exchange:
         known = [each for each in writer.resumables if each.token]
-        if others or not known:
-            known = [each for each in writer.disk.resumables if each.token] or known
+        if others:
+            known = [each for each in writer.disk.resumables if each.token]
         if not known:
             return Exchange(writer.head("HEAD /uploads/unknown HTTP/1.1"), (404,), method="HEAD")
         upload = known[-1] if known[-1] in writer.resumables else writer.world.random.choice(known)

@@ -34,6 +34,8 @@ class ScriptWriter(Writer):
     def write(self) -> Exchange:
         """Write any exchange that leaves the connection open."""
         kind = self.world.random.choices(list(PERSISTENT), list(PERSISTENT.values()))[0]
+        if self.resumables and self.world.random.random() < 0.8:
+            kind = continuation
         if kind is creation and not self.disk.features.uploads:
             kind = upload
         return kind(self)
@@ -112,7 +114,8 @@ class ScriptWriter(Writer):
         fields = [*fields, f"Content-Length: {len(content)}"] if content else fields
         # A body is refused before it arrives, and then discarded.
         data = self.head(f"{line} HTTP/1.1", *fields) + content
-        return Exchange(data, (status,), is_line, on_disk=True, verify=verify)
+        size = 2_500 if kind.startswith("text/html") else 500
+        return Exchange(data, (status,), is_line, on_disk=True, verify=verify, size=size)
 
     def mirror(self) -> Exchange:
         content = self.content()[:60_000]

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from random import Random
 from typing import NamedTuple
+from unittest.mock import patch
 
 from reactor.handlers.files.paths import TEMPORARY_PREFIX
 from tests.simulation.application import PlannedError
@@ -20,6 +21,7 @@ from tests.simulation.invariants import Invariants
 from tests.simulation.scripts import ScriptWriter
 from tests.simulation.selector import NOT_REGISTERED
 from tests.simulation.site import Site
+from tests.simulation.sizes import MIN_STALE
 from tests.simulation.world import Violation, World
 
 # How many clients a seed has at most, and half of them at least: mostly tens, sometimes hundreds.
@@ -128,7 +130,7 @@ def run(world: World, disk: Disk, clients: list[Client]) -> None:
         world.after(when, stop)
     plan_replacement(world, disk, clients)
     try:
-        with disk.patches():
+        with disk.patches(), patch("reactor.deadlines._MIN_STALE", MIN_STALE):
             while not world.finished:
                 site.reactor.turn()
                 if site.finished and not site.exited:
@@ -138,6 +140,8 @@ def run(world: World, disk: Disk, clients: list[Client]) -> None:
             if not client.checked:
                 world.fail(f"{client.checker!r}: never gets its answers")
         invariants.check_end()
+        for client in clients:
+            client.checker.check_log(invariants.logged.get(client.name, []))
         site.sizes.check_end()
         disk.check()
     finally:

@@ -345,7 +345,7 @@ def _explain_removal(writer: Writer, path: str, since: int, condition: Condition
     states = tree.states(path, since)
     right = {
         204: any(isinstance(state, bytes) and condition(state) for state in states),
-        404: None in states and condition(None),
+        404: None in states,  # also with a condition: RFC 9110, 13.2.1
         409: DIRECTORY in states,
         412: not all(map(condition, states)),
     }[answer.status]
