@@ -1,7 +1,9 @@
 """Timers: call a function once, after some seconds.
 
-timer = Timer(reactor, 2.5, function)
-timer.cancel()
+    timer = Timer(reactor, 2.5, function)
+    timer.cancel()
+
+The function is called once, by the loop, unless the timer is cancelled before.
 """
 
 from collections.abc import Callable

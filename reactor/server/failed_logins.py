@@ -6,10 +6,10 @@
 
 1. A response is sent one interval after the previous one, however many connections the client has. So every
    failure is delayed by at least 0.25 s, also that of an address which is not in the table.
-2. If the delay exceeded 5 s, the response is sent after 5 s, and is 429 (Too Many Requests).
+2. Where the delay would exceed 5 s, the response is 429 (Too Many Requests), after 5 s.
 3. Failures are forgotten ten minutes after the last one. The table is bounded: the entry whose last failure
    is the oldest is removed first. A client that varies the user cannot remove the entry of its own address,
-   which each failure renews.
+   which each failure renews. One with thousands of addresses can, and then waits 0.25 s for each response.
 4. IPv6 addresses with the same 64-bit prefix count as one: a single client can have all of them.
 
 A valid password is accepted at once, whatever failed before, so that no client can lock out another one. The
