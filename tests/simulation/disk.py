@@ -190,9 +190,10 @@ class Disk:
         """Report a name that the server has removed."""
         if path.name.startswith(TEMPORARY_PREFIX):
             return
-        if not path.is_relative_to(self.path):
+        if path.is_relative_to(self.path):
+            self.tree.note_removed(str(path.relative_to(self.path)))
+        elif not self.tree.note_undone(str(path.relative_to(self.replaced[-1])), self.path.exists()):
             self.world.fail(f"{path.name} is removed in a directory that is no longer shared")
-        self.tree.note_removed(str(path.relative_to(self.path)))
 
     def note_undeletable(self, path: Path) -> None:
         """Note a name that the server could not remove."""

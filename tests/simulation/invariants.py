@@ -107,7 +107,8 @@ class Invariants:
         site, settings = self._site, self._site.settings
         ends = site.stopped_at + settings.shutdown_delay + settings.shutdown_timeout
         self._turns_after_end += site.reactor.began > ends and not site.finished
-        if self._turns_after_end > MAX_TURNS_WITHOUT_PROGRESS:
+        # After a suspension many calls are due before the one that ends the shutdown.
+        if self._turns_after_end > MAX_TURNS_WITHOUT_PROGRESS and not self._world.rates["jump"]:
             self._fail(f"the shutdown should have ended at {ends:.6f}")
 
     # Each connection.

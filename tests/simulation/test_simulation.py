@@ -296,7 +296,7 @@ PLANTS: dict[Plant, int] = {
     answer_one_request_after_a_stop: 123,
     never_finish: 174,
     judge_deadlines_without_a_second_look: 43,
-    begin_deadlines_before_a_pause: 1497,
+    begin_deadlines_before_a_pause: 2424,
     keep_waiting_for_write: 1,
     extend_the_head_deadline: 2,
     repeat_after_a_short_send: 1,

@@ -171,6 +171,17 @@ class Tree:
             self.world.fail(f"{path} is removed, and {self.world.current} has not asked for that")
         self.put(path, None)
 
+    def note_undone(self, path: str, is_copied: bool) -> bool:
+        """Note that a file of a failed form is removed in a former directory; return False for others."""
+        state = self.state(path)
+        offer = self.offers.get(state) if isinstance(state, bytes) else None
+        if offer is None or offer.form is None or offer.client != self.world.current:
+            return False
+        offer.is_unclear = True
+        if not is_copied:
+            self.put(path, None)
+        return True
+
     def check_forms(self) -> None:
         """Check that all files of each form are stored, or none."""
         for offer in self.offers.values():
