@@ -1,9 +1,9 @@
 """The rules of the acceptor: whom it may close, how much it accepts in a turn, and how long it may pause.
 
     limit       at the end of a turn, no more connections are open than the limit
-    eviction    of the least useful group that exists: silent, then dispensable, then idle between requests;
-                in it, the connection whose timeout would end first, and none with unread bytes; and none at
-                all if no connection waits for a request
+    eviction    of the least useful group that exists: delayed after a wrong password, silent, then
+                dispensable, then idle between requests; in it, the connection whose timeout would end first,
+                and none with unread bytes; and none at all if no connection waits for a request
     no pause    at the limit, while a connection could be closed
     share       a turn accepts at most ``turn_accepts`` connections
     pause       it ends after ``PAUSE``, or in the turn in which a connection is closed
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 MAX_TURNS_WITHOUT_ACCEPTING = 100  # in a row, although a client waits and there is room
 PAUSE = 0.25  # seconds
+DELAYED = -1  # the rank of a connection whose response to a wrong password is delayed
 WAITING_FOR_REQUEST = (State.ACCEPTED, State.IDLE)
 
 
@@ -60,7 +61,7 @@ class AcceptorRules:
         connections = site.context.connections
         self._candidates = {}
         self._turn_of_snapshot = site.world.turn
-        if len(connections) + site.settings.turn_accepts < site.limit:
+        if site.context.occupied + site.settings.turn_accepts < site.limit:
             return
         self._some_wait_for_request = any(each.state in WAITING_FOR_REQUEST for each in connections.values())
         for connection in connections.values():
@@ -82,15 +83,21 @@ class AcceptorRules:
             evicted = Candidate(0, inf, connection)
         if evicted is None or evicted.rank is None:
             site.world.fail(f"{connection!r} is closed for another, and was being served")
-        if not self._some_wait_for_request:
+        is_delayed = evicted.rank == DELAYED
+        if not is_delayed and not self._some_wait_for_request:
             site.world.fail(f"{connection!r} is closed for another, and none waited for a request")
-        if connection.handle.tcp.up:
+        if not is_delayed and connection.handle.tcp.up:
             site.world.fail(f"{connection!r} is closed for another, with bytes unread")
         for number, other in self._candidates.items():
             if other.rank is None or number not in site.context.connections or other.connection.handle.tcp.up:
                 continue
             if (other.rank, other.deadline) < (evicted.rank, evicted.deadline):
                 site.world.fail(f"{connection!r} is closed for another, and not {other.connection!r}")
+
+    def was_delayed(self, connection: Connection) -> bool:
+        """Return whether the response of a connection was delayed before the acceptor was called."""
+        candidate = self._candidates.get(connection.number)
+        return candidate is not None and candidate.rank == DELAYED
 
     def check_turn(self) -> None:
         """Check what the last turn has accepted."""
@@ -133,7 +140,7 @@ class AcceptorRules:
 
     def _check_progress(self) -> None:
         site = self._site
-        room = len(site.context.connections) < site.limit and not site.network.is_full
+        room = site.context.occupied < site.limit and not site.network.is_full
         listener = site.listener.descriptor
         still = site.listener.waiting and room and site.acceptor.interest and not self._accepted
         if still and listener not in site.network.denied:
@@ -146,6 +153,8 @@ class AcceptorRules:
 
 def rank(connection: Connection) -> int | None:
     """Return how soon a connection is to be closed for another one; None if it must stay."""
+    if connection.is_delayed:
+        return DELAYED
     state = connection.state
     if state is State.ACCEPTED:
         return 0

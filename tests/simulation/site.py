@@ -313,14 +313,14 @@ class Site:
         self.connections[connection.number] = connection
         if before is None:
             self.rules.note_accept()
-        if before is State.AWAITING_RESULT and state is State.CLOSED:
-            self._check_closed_without_result(connection)
         called = self.reactor.called[-1][0] if self.reactor.called else None
         # The accept queue is accepted by the call that begins to stop the server, too.
         stopping = self.context.state is ServerState.STOPPING and not isinstance(called, Connection)
         at_limit = self.context.occupied > self.limit
         if state is State.CLOSED and (called is self.acceptor or (stopping and at_limit)):
             self._check_closed_by_acceptor(connection, before)
+        elif before is State.AWAITING_RESULT and state is State.CLOSED:
+            self._check_closed_without_result(connection)
 
     def _check_closed_by_acceptor(self, connection: Connection, before: State | None) -> None:
         """Check that the acceptor closes a connection only for lack of room, and only an unserved one."""
@@ -328,7 +328,8 @@ class Site:
         if NOT_REGISTERED in reasons or ABORTED in reasons:
             return
         served = before is State.RECEIVING_HEAD and connection.served
-        if before not in DISPENSABLE or served or self.context.occupied <= self.limit:
+        may_be_closed = before in DISPENSABLE or self.rules.was_delayed(connection)
+        if not may_be_closed or served or self.context.occupied <= self.limit:
             self.world.fail(f"the acceptor has closed {connection.peer}, which was {before}")
         self.rules.check_eviction(connection, before)
         self.world.allow_failure(connection.peer, EVICTED)
