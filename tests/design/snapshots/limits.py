@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 
 def limits_of(sources: Mapping[str, str]) -> list[str]:
-    """Return ``path: NAME = value`` for each constant that has numbers and calls nothing, as it is written."""
+    """Return ``path: NAME = value`` for each constant that has numbers and calls nothing, as written."""
     return [
         f"{path}: {target} = {ast.unparse(node.value)}"
         for path, source in sorted(sources.items())
