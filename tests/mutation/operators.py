@@ -6,7 +6,7 @@
     negation    not x to x
     arithmetic  + to -, * to //, & to |, and back; augmented assignments too
     number      a number to the next one
-    condition   the condition of if, while, a conditional expression or a comprehension to True, and to False
+    true, false the condition of if, while, a conditional expression or a comprehension to True, or to False
     result      a returned value to None
     statement   a call, raise, del, or assignment to an attribute or an item is deleted
     loop        break to continue, and back
@@ -112,8 +112,9 @@ class _Finder:
             case ast.BoolOp():
                 for left, right in zip(node.values, node.values[1:], strict=False):
                     yield self._between("boolean", left, BOOLEAN[type(node.op)], right)
-            case ast.BinOp(left, operator, right) if type(operator) in ARITHMETIC and not _is_text(left):
-                yield self._between("arithmetic", left, ARITHMETIC[type(operator)], right)
+            case ast.BinOp(left, operator, right) if type(operator) in ARITHMETIC:
+                if not _is_text(left) and not _is_text(right):
+                    yield self._between("arithmetic", left, ARITHMETIC[type(operator)], right)
             case ast.UnaryOp(ast.Not(), operand):
                 yield self._replace("negation", node, self._text(operand))
             case ast.Constant(int() | float() as number) if not isinstance(number, bool):
@@ -153,7 +154,7 @@ class _Finder:
     def _conditions(self, test: ast.expr) -> Iterator[Fault]:
         for value in ("True", "False"):
             if ast.unparse(test) != value:
-                yield self._replace("condition", test, value)
+                yield self._replace(value.lower(), test, value)
 
     def _span(self, node: ast.expr | ast.stmt | ast.keyword) -> tuple[int, int]:
         assert node.end_lineno is not None

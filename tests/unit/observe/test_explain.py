@@ -303,7 +303,9 @@ def test_states_and_statuses_are_coloured_on_request() -> None:
         assert "\x1b[33m404\x1b[0m" in lines[1]
 
 
-@pytest.mark.parametrize(("status", "code"), [(200, 32), (399, 32), (400, 33), (499, 33), (500, 31), (501, 31)])
+@pytest.mark.parametrize(
+    ("status", "code"), [(200, 32), (399, 32), (400, 33), (499, 33), (500, 31), (501, 31)]
+)
 def test_the_class_of_a_status_is_its_colour(status: int, code: int) -> None:
     routes = Router()
     routes.get("/")(lambda request: Response(status, b""))

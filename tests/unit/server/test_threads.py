@@ -350,3 +350,13 @@ def test_close_when_it_is_ready_ends_run() -> None:
     server = Server(Router(), port=0)
     server.run(server.close)
     assert server.reactor.thread is None
+
+
+def test_a_server_runs_from_its_callback_on() -> None:
+    def run_again() -> None:
+        with pytest.raises(RuntimeError, match="called while the server is running"):
+            server.run(server.stop)
+        server.stop()
+
+    with Server(Router(), port=0) as server:
+        server.run(run_again)
