@@ -12,6 +12,7 @@ whole run of them. The exit code is 1 if a rate is below the bound given with --
 """
 
 import argparse
+import signal
 import sys
 import tempfile
 import time
@@ -150,4 +151,5 @@ def show(text: str) -> None:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # ends the command that runs, and removes the copy
     sys.exit(main())

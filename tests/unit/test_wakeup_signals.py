@@ -77,6 +77,21 @@ def test_a_signal_arrives_as_an_event() -> None:
     assert read_signals(signal.SIGUSR1) == [signal.SIGUSR1]
 
 
+def test_a_second_restore_changes_nothing() -> None:
+    signals = SignalHandle(lambda number: None)
+    before = signal.getsignal(signal.SIGUSR1)
+    try:
+        signals.catch([signal.SIGUSR1])
+        signals.restore()
+        assert signal.getsignal(signal.SIGUSR1) == before
+        signal.signal(signal.SIGUSR1, signal.SIG_IGN)
+        signals.close()
+        assert signal.getsignal(signal.SIGUSR1) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+        signals.close()
+
+
 def test_several_signals_arrive_in_order() -> None:
     numbers = [signal.SIGUSR2, signal.SIGUSR1, signal.SIGUSR2]
     assert read_signals(*numbers) == numbers
