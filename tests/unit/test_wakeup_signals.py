@@ -97,6 +97,14 @@ def test_several_signals_arrive_in_order() -> None:
     assert read_signals(*numbers) == numbers
 
 
+def test_no_signal_is_lost_or_reported_when_the_wakeup_buffer_is_full(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    numbers = [signal.SIGUSR1] * 3000
+    assert read_signals(*numbers) == numbers
+    assert capfd.readouterr() == ("", "")
+
+
 def test_a_signal_wakes_a_sleeping_reactor() -> None:
     came: list[int] = []
     reactor = Reactor()

@@ -5,6 +5,7 @@ import signal
 import socket
 import threading
 from collections.abc import Callable, Iterator
+from selectors import DefaultSelector
 
 import pytest
 
@@ -360,3 +361,19 @@ def test_a_server_runs_from_its_callback_on() -> None:
 
     with Server(Router(), port=0) as server:
         server.run(run_again)
+
+
+def test_a_run_leaves_nothing_registered() -> None:
+    with DefaultSelector() as selector, Server(Router(), port=0, selector=selector) as server:
+        before = set(selector.get_map())
+        during: list[int] = []
+
+        def fail() -> None:
+            during.extend(selector.get_map())
+            raise ZeroDivisionError
+
+        for _ in range(2):
+            with pytest.raises(ZeroDivisionError):
+                server.run(fail)
+            assert set(selector.get_map()) == before
+        assert len(during) == 2 * len(before) + 2
