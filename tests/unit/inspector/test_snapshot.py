@@ -1,8 +1,12 @@
 """The snapshot: how connection events are recorded."""
 
+import pytest
+
 from reactor.event_handler import DEADLINE, SOON, EventHandler
 from reactor.http11.message import Response
+from reactor.inspector.control import AFTER_STATE_CHANGE, BEFORE_SOON, BETWEEN_TURNS, Position
 from reactor.inspector.snapshot import Snapshot
+from reactor.inspector.sse import describe_position
 from reactor.observe.events import EventKind
 from reactor.observe.instrumented import InstrumentedReactor
 from reactor.routing import Router
@@ -25,6 +29,18 @@ def test_only_deadlines_count_as_late() -> None:
     )
     [(_, waited, dispatched, late, *_)] = snapshot.turns
     assert (waited, dispatched, late) == (0.5, 1.0, 2.0)
+
+
+@pytest.mark.parametrize(
+    ("step", "words"),
+    [
+        (BETWEEN_TURNS, "between two turns: the loop is not polling its selector"),
+        (BEFORE_SOON, "about to call X of eventhandler (fd -1)"),
+        (AFTER_STATE_CHANGE, "eventhandler entered X, in the middle of a call"),
+    ],
+)
+def test_the_page_says_where_the_loop_is_held(step: str, words: str) -> None:
+    assert describe_position(Position(step, 1, EventHandler(), "X", "")) == words
 
 
 def test_a_head_after_unsent_bytes_is_counted_and_not_shown() -> None:
