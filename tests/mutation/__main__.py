@@ -33,11 +33,14 @@ NAMES = {"tests": "default tests", "simulation": "simulation"}
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command."""
-    options = make_parser().parse_args(arguments)
+    parser = make_parser()
+    options = parser.parse_args(arguments)
+    if options.count < 1 or options.seeds < 1:
+        parser.error(f"invalid --count or --seeds: {min(options.count, options.seeds)} (must be at least 1)")
     sources = read_sources(options.root)
     faults = draw(sources, options.seed, options.count, options.where)
     if not faults:
-        make_parser().error(f"no faults in files or places that contain {options.where!r}")
+        parser.error(f"no fault matches --where {options.where!r} (try --list)")
     print(f"seed {options.seed}: {len(faults)} faults", flush=True)
     if options.list:
         print("\n".join(f"{fault}  {change(fault, sources)}" for fault in faults))

@@ -131,6 +131,23 @@ def test_the_report_counts_visible_faults_only(capsys: pytest.CaptureFixture[str
     assert "simulation: 2 of 3 faults found (67 %); 1 others change nothing" in output
 
 
+@pytest.mark.parametrize(
+    "arguments", ["--count 0", "--seeds 0", "--where nowhere", "--only fuzz", "--seed x"]
+)
+def test_an_invalid_option_is_a_usage_error(arguments: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        main(arguments.split())
+    assert stopped.value.code == 2
+    assert arguments.split()[0] in capsys.readouterr().err
+
+
+def test_the_faults_are_listed_with_their_changes(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--list", "--seed", "5", "--count", "1", "--where", "reactor/loop.py"]) == 0
+    first, name, *_ = capsys.readouterr().out.splitlines()
+    assert first == "seed 5: 1 faults"
+    assert name.startswith("reactor/loop.py:")
+
+
 # A project of its own, with the commands of this one.
 
 TEST = "from reactor.math import limit\n\n\ndef test_limit():\n    assert limit(3) == 2\n"
