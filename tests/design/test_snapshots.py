@@ -1,10 +1,12 @@
-"""The checked-in snapshots of the help and of all messages are up to date."""
+"""The checked-in snapshots of the help, of all messages and of all limits are up to date."""
 
+import re
 from pathlib import Path
 
 import pytest
 
 from tests.design.snapshots import COMMAND, FOLDER, SNAPSHOTS, write_snapshots
+from tests.design.snapshots.limits import limits_of
 from tests.design.snapshots.messages import messages_of
 
 
@@ -14,7 +16,7 @@ def compare(folder: Path) -> list[str]:
 
 
 def test_the_snapshots_are_up_to_date() -> None:
-    assert compare(FOLDER) == [], f"review the new wording, and update the snapshots: {COMMAND}"
+    assert compare(FOLDER) == [], f"review the change, and update the snapshots: {COMMAND}"
 
 
 @pytest.mark.parametrize("name", SNAPSHOTS)
@@ -22,7 +24,8 @@ def test_a_planted_change_is_found(tmp_path: Path, name: str) -> None:
     write_snapshots(tmp_path)
     assert compare(tmp_path) == []
     file = tmp_path / name
-    file.write_text(file.read_text("utf-8").replace("invalid", "wrong").replace("maximum", "most"), "utf-8")
+    changed = re.sub("invalid|maximum|64", "other", file.read_text("utf-8"))
+    file.write_text(changed, "utf-8")
     assert compare(tmp_path) == [name]
 
 
@@ -60,3 +63,20 @@ def test_the_help_fits_into_100_columns() -> None:
 def test_messages_are_found_in_source_code(source: str, expected: list[str]) -> None:
     found = messages_of({"module.py": source})
     assert [message.removeprefix("module.py: ") for message in found] == expected
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        ("MAX = 64 * 1024", ["MAX = 64 * 1024"]),
+        ("_AGES: Final = (0.1, 1)", ["_AGES = (0.1, 1)"]),
+        ("A = B = 1", ["A = 1", "B = 1"]),
+        ("MAX = OTHER", []),
+        ("SPAN = f(1)", []),
+        ("IS_ON = True", []),
+        ("count = 1", []),
+        ("def f(): MAX = 1", []),
+    ],
+)
+def test_limits_are_found_in_source_code(source: str, expected: list[str]) -> None:
+    assert limits_of({"module.py": source}) == [f"module.py: {limit}" for limit in expected]

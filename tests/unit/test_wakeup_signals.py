@@ -77,9 +77,32 @@ def test_a_signal_arrives_as_an_event() -> None:
     assert read_signals(signal.SIGUSR1) == [signal.SIGUSR1]
 
 
+def test_a_second_restore_changes_nothing() -> None:
+    signals = SignalHandle(lambda number: None)
+    before = signal.getsignal(signal.SIGUSR1)
+    try:
+        signals.catch([signal.SIGUSR1])
+        signals.restore()
+        assert signal.getsignal(signal.SIGUSR1) == before
+        signal.signal(signal.SIGUSR1, signal.SIG_IGN)
+        signals.close()
+        assert signal.getsignal(signal.SIGUSR1) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+        signals.close()
+
+
 def test_several_signals_arrive_in_order() -> None:
     numbers = [signal.SIGUSR2, signal.SIGUSR1, signal.SIGUSR2]
     assert read_signals(*numbers) == numbers
+
+
+def test_no_signal_is_lost_or_reported_when_the_wakeup_buffer_is_full(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    numbers = [signal.SIGUSR1] * 3000
+    assert read_signals(*numbers) == numbers
+    assert capfd.readouterr() == ("", "")
 
 
 def test_a_signal_wakes_a_sleeping_reactor() -> None:

@@ -1,9 +1,10 @@
-"""Snapshots of the texts that users read, so that a change of wording is reviewed on purpose.
+"""Snapshots of the texts that users read and of all limits, so that each change is made on purpose.
 
     help.txt        the output of --help, 100 columns wide
     messages.txt    every log message and every error message of the product, by file; why connections close
+    limits.txt      the numbers that are constants of a module, by file; Settings has the others
 
-``python -m tests.design.snapshots`` writes both; tests/design/test_snapshots.py compares them.
+``python -m tests.design.snapshots`` writes them; tests/design/test_snapshots.py compares them.
 """
 
 import os
@@ -14,6 +15,7 @@ from unittest.mock import patch
 
 from reactor.cli.options import make_parser
 from reactor.server.state import CloseReason
+from tests.design.snapshots.limits import limits_of
 from tests.design.snapshots.messages import messages_of
 from tests.design.sources import read_sources
 
@@ -35,7 +37,17 @@ def message_text() -> str:
     return "".join(f"{text}\n" for text in (*messages_of(read_sources("reactor", "handlers")), *reasons))
 
 
-SNAPSHOTS: dict[str, Callable[[], str]] = {"help.txt": help_text, "messages.txt": message_text}
+@cache
+def limit_text() -> str:
+    """Return all limits, one a line, with the file of each."""
+    return "".join(f"{text}\n" for text in limits_of(read_sources("reactor", "handlers")))
+
+
+SNAPSHOTS: dict[str, Callable[[], str]] = {
+    "help.txt": help_text,
+    "messages.txt": message_text,
+    "limits.txt": limit_text,
+}
 
 
 def write_snapshots(folder: Path = FOLDER) -> None:

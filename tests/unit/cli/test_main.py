@@ -73,6 +73,15 @@ def test_without_options_it_serves_on_the_loopback_address(served: dict[str, Any
     assert (served["host"], served["port"], served["settings"]) == ("127.0.0.1", 4221, Settings())
 
 
+def test_messages_have_their_severity_and_are_filtered_by_it(served: dict[str, Any]) -> None:
+    assert main.main(["--log-level", "warning"]) == 0
+    root = logging.getLogger()
+    assert root.level == logging.WARNING
+    (handler,) = root.handlers
+    record = logging.LogRecord("reactor", logging.WARNING, "", 0, "text", None, None)
+    assert handler.format(record) == "reactor: warning: text"
+
+
 def test_options_reach_the_server(served: dict[str, Any], tmp_path: Path) -> None:
     arguments = "--host ::1 --port 0 --no-date-header --max-body 1M --head-timeout 2.5 --log-format json"
     assert main.main([*arguments.split(), "--directory", str(tmp_path)]) == 0

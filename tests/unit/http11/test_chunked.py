@@ -93,3 +93,8 @@ def test_body_before_a_malformed_chunk_is_incomplete() -> None:
         outcome = deliver(pieces)
         assert outcome.status == 400
         assert outcome.requests[0].phase_after_content is None
+
+
+@pytest.mark.parametrize("last", [b"\n", b"5\n", b"5\r\nhellox", b"5\r\nhello\n", b"0\r\n\n"])
+def test_a_malformed_byte_is_refused_when_it_arrives(last: bytes) -> None:
+    assert deliver([*single_bytes(chunked_post(b"5\r\nhello\r\n" + last))]).status == 400

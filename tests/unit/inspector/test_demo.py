@@ -5,13 +5,15 @@ import logging
 import re
 import signal
 import socket
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from reactor.inspector import demo_server
-from reactor.inspector.demo import DEMOS
+from reactor.inspector.demo import DEMOS, DemoClient
 from reactor.inspector.routes import endpoints
+from reactor.loop import Reactor
 from reactor.observe.events import Event, EventKind
 from reactor.observe.metrics import Metrics
 from reactor.server.listen import StartError
@@ -285,3 +287,19 @@ def test_metrics_exclude_demo_connections_and_then_stop_filtering(
         peer.close()
         site.run_until(lambda: counts() == (2, 1))
         assert opened[0].context._served[0]._excluded is None
+
+
+def test_a_client_closes_at_the_end_of_the_bytes_not_before_the_first() -> None:
+    with closing(Reactor()) as loop, socket.create_server(("127.0.0.1", 0)) as listener:
+        client = DemoClient(loop, listener.getsockname(), "token", lambda _: iter(()), 0)
+        loop.register(client)
+        server, _ = listener.accept()
+        client.receive()
+        assert not client.closed
+        server.sendall(b"ab")
+        client.receive(1)
+        client.receive()
+        assert not client.closed
+        server.close()
+        client.receive()
+        assert client.closed

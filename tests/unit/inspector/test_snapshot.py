@@ -1,9 +1,18 @@
 """The snapshot: how connection events are recorded."""
 
+import io
+import json
+import socket
+from contextlib import closing
+
+import pytest
+
 from reactor.event_handler import DEADLINE, SOON, EventHandler
-from reactor.http11.message import Response
+from reactor.http11.message import LiveStream, Response
+from reactor.inspector.control import AFTER_STATE_CHANGE, BEFORE_SOON, BETWEEN_TURNS, Position
 from reactor.inspector.snapshot import Snapshot
-from reactor.observe.events import EventKind
+from reactor.inspector.sse import PageStream, describe_position
+from reactor.observe.events import EventKind, descriptor_of
 from reactor.observe.instrumented import InstrumentedReactor
 from reactor.routing import Router
 from tests.support.in_process import Harness
@@ -25,6 +34,44 @@ def test_only_deadlines_count_as_late() -> None:
     )
     [(_, waited, dispatched, late, *_)] = snapshot.turns
     assert (waited, dispatched, late) == (0.5, 1.0, 2.0)
+
+
+def test_a_page_gets_each_turn_once() -> None:
+    sent: list[object] = []
+
+    class Stream(LiveStream):
+        def send(self, data: bytes) -> bool:
+            sent.append(json.loads(data.partition(b"data: ")[2])["turns"])
+            return True
+
+    with closing(InstrumentedReactor([])) as reactor:
+        snapshot = Snapshot(reactor, [], 0.05)
+    snapshot.turns.append((1, 9.0, 0.0, 0.0, 0, 0))
+    page = PageStream(Stream(), snapshot)
+    for number in (2, 3):
+        snapshot.turns.append((number, 0.5, 0.0, 0.0, 0, 0))
+        page.send(snapshot, {})
+    assert sent == [[[2, 0.5, 0.0, 0.0, 0, 0]], [[3, 0.5, 0.0, 0.0, 0, 0]]]
+
+
+def test_a_closed_handle_has_no_descriptor() -> None:
+    with socket.socket() as handle:
+        assert descriptor_of(handle) == handle.fileno()
+    closed = io.BytesIO()
+    closed.close()
+    assert descriptor_of(handle) == descriptor_of(None) == descriptor_of(closed) == -1  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("step", "words"),
+    [
+        (BETWEEN_TURNS, "between two turns: the loop is not polling its selector"),
+        (BEFORE_SOON, "about to call X of eventhandler (fd -1)"),
+        (AFTER_STATE_CHANGE, "eventhandler entered X, in the middle of a call"),
+    ],
+)
+def test_the_page_says_where_the_loop_is_held(step: str, words: str) -> None:
+    assert describe_position(Position(step, 1, EventHandler(), "X", "")) == words
 
 
 def test_a_head_after_unsent_bytes_is_counted_and_not_shown() -> None:

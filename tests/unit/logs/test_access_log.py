@@ -178,6 +178,23 @@ def test_a_line_with_long_texts_fits_into_one_write_to_a_pipe(log: Log, layout: 
     assert len(line.encode()) < select.PIPE_BUF
 
 
+def test_long_texts_keep_900_bytes_at_their_longest_escape(log: Log) -> None:
+    for layout in FORMATS:
+        with Harness(access_log=log, log_format=layout) as server:
+            client = server.connect()
+            client.send(
+                b"GET /%b HTTP/1.1\r\nHost: a\r\nReferer: %b\r\nUser-Agent: %b\r\n\r\n" % ((b"a" * 999,) * 3)
+            )
+            client.assert_responds(404)
+    first, second = log.lines
+    cut = {"combined": "a" * 225 + "...", "json": "a" * 150 + "..."}
+    match, entry = LINE.fullmatch(first), json.loads(second)
+    assert match is not None
+    assert (match["line"], match["referer"]) == ("GET /" + cut["combined"][5:], cut["combined"])
+    assert (entry["target"], entry["referer"]) == ("/" + cut["json"][1:], cut["json"])
+    assert (match["agent"], entry["user_agent"]) == (cut["combined"], cut["json"])
+
+
 def test_lines_of_one_turn_are_one_write(log: Log) -> None:
     with Harness(access_log=log) as server:
         clients = [server.connect() for _ in range(10)]

@@ -1,5 +1,6 @@
 """The line writer: each kind of stream gets whole lines, in order, and none blocks the caller."""
 
+import errno
 import fcntl
 import io
 import os
@@ -56,7 +57,7 @@ def open_pty() -> tuple[int, int]:
     return master, terminal
 
 
-@pytest.fixture(params=["terminal", "pipe", "another user's pipe", "old pipe", "socket"])
+@pytest.fixture(params=["terminal", "pipe", "another user's pipe", "old pipe", "old kernel", "socket"])
 def target(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Target]:
     if request.param == "socket":
         ours, theirs = socket.socketpair()
@@ -66,13 +67,19 @@ def target(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> I
         return
     reader, writer = open_pty() if request.param == "terminal" else os.pipe()
     os.set_blocking(reader, False)
-    if request.param in ("another user's pipe", "old pipe"):
+    if request.param in ("another user's pipe", "old pipe", "old kernel"):
         monkeypatch.setattr(nonblocking, "_reopen", refuse)
     if request.param == "old pipe":
         monkeypatch.delattr(os, "pwritev")
+    if request.param == "old kernel":
+        monkeypatch.setattr(os, "pwritev", unsupported)
     with os.fdopen(writer, "w") as stream:
         yield Target(stream, lambda size: os.read(reader, size))
         os.close(reader)
+
+
+def unsupported(*_: object) -> int:
+    raise OSError(errno.EOPNOTSUPP, "Operation not supported")
 
 
 def refuse(path: str) -> int:

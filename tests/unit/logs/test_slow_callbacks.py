@@ -31,8 +31,10 @@ def test_a_slow_hook_is_logged_with_its_handler(
         slow = harness.add("a", interest)
         harness.add("b")
         hook = "writable" if interest == Interest.WRITE else "readable"
-        slow.then[hook] = lambda: setattr(harness.clock, "now", harness.clock.now + 0.051)
-        assert slow_warnings(harness, caplog) == [f"slow callback: {hooks} of <a> blocked the loop for 51 ms"]
+        slow.then[hook] = lambda: setattr(harness.clock, "now", harness.clock.now + 0.9)
+        assert slow_warnings(harness, caplog) == [
+            f"slow callback: {hooks} of <a> blocked the loop for 900 ms"
+        ]
 
 
 def test_a_slow_deadline_is_logged(caplog: pytest.LogCaptureFixture) -> None:

@@ -120,8 +120,8 @@ def test_dropped_messages_are_reported(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_messages_do_not_control_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
-    StderrHandler().write("reactor: \x1b]0;a\x07 \x9b31m \u202e é\nsecond line")
-    assert capsys.readouterr().err == "reactor: \\x1b]0;a\\x07 \\x9b31m \\u202e é\nsecond line\n"
+    StderrHandler().write("reactor: \x1b]0;a\x07 \x9b31m \u202e é 'a\\b'\nsecond line")
+    assert capsys.readouterr().err == "reactor: \\x1b]0;a\\x07 \\x9b31m \\u202e é 'a\\b'\nsecond line\n"
 
 
 def test_warnings_and_errors_begin_with_their_severity() -> None:

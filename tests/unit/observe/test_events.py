@@ -11,12 +11,12 @@ from reactor.event_handler import Interest
 from reactor.inspector.snapshot import Snapshot
 from reactor.loop import Reactor
 from reactor.observe import events as events_module
-from reactor.observe.events import Event, EventCallback, EventKind, Subscriber
+from reactor.observe.events import Event, EventCallback, EventKind, Subscriber, deadline_name, name_of
 from reactor.observe.explain import Explain
 from reactor.observe.instrumented import InstrumentedReactor
 from reactor.observe.metrics import Metrics
 from reactor.observe.trace import Trace
-from tests.support.in_process import Clock
+from tests.support.in_process import Clock, Harness
 from tests.support.loop import CountingSelector, ReactorHarness, breaks
 
 
@@ -257,3 +257,14 @@ def test_a_planted_event_with_other_fields_is_found() -> None:
     without = [each for each in union if "CLOSED" not in str(each)]
     assert len(without) == len(union) - 1
     assert mismatches(without, Subscriber, TABLE) == ["closed: types"]
+
+
+def test_the_deadline_of_a_connection_has_the_name_of_its_timeout() -> None:
+    with Harness() as server:
+        client = server.connect()
+        names = [deadline_name(client.connection)]
+        client.get("/")
+        names += [deadline_name(client.connection), name_of(client.connection)]
+    assert names == ["first_octet", "keep_alive", "c1"]
+    with ReactorHarness() as harness:
+        assert deadline_name(harness.add("a")) == "recorder"

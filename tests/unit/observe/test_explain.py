@@ -303,6 +303,17 @@ def test_states_and_statuses_are_coloured_on_request() -> None:
         assert "\x1b[33m404\x1b[0m" in lines[1]
 
 
+@pytest.mark.parametrize(
+    ("status", "code"), [(200, 32), (399, 32), (400, 33), (499, 33), (500, 31), (501, 31)]
+)
+def test_the_class_of_a_status_is_its_colour(status: int, code: int) -> None:
+    routes = Router()
+    routes.get("/")(lambda request: Response(status, b""))
+    with ExplainedServer(routes, colour=True) as explained:
+        explained.connect().send(GET.replace(b"/echo/hi", b"/"))
+        assert f"\x1b[{code}m{status}\x1b[0m" in explained.take()[0]
+
+
 @pytest.mark.system
 @pytest.mark.parametrize(("extra", "coloured"), [({"TERM": "xterm"}, True), ({"TERM": "dumb"}, False)])
 def test_colours_are_used_on_capable_terminals(extra: dict[str, str], coloured: bool) -> None:

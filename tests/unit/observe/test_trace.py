@@ -140,6 +140,8 @@ def test_continuing_with_pipelined_requests_has_no_arrow(tmp_path: Path) -> None
         each for each in named(events, "X", "turn") if each["ts"] <= hook["ts"] <= each["ts"] + each["dur"]
     ]
     assert turn["args"]["ready"] == 0
+    lags = [event for event in named(events, "C", "lag in ms") if event["ts"] <= turn["ts"] + turn["dur"]]
+    assert lags[-1]["args"]["value"] == 0
     assert turn["ts"] not in [event["ts"] for event in events if event["ph"] == "s"]
     assert hook["ts"] not in [event["ts"] for event in events if event["ph"] == "f"]
 

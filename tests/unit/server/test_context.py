@@ -4,6 +4,7 @@ import pytest
 
 from reactor.http11.message import Request, Response
 from reactor.routing import Router
+from reactor.server.context import ServerContext
 from tests.support.in_process import Harness
 from tests.support.requests import request
 
@@ -50,3 +51,21 @@ def test_the_date_of_cached_responses_is_that_of_the_current_second(seconds: flo
             server.wall += seconds
             server.clock.advance(seconds)
         assert len(set(dates)) == (2 if seconds < 1 else 4)
+
+
+def test_the_headers_of_every_response_are_encoded_once_a_second(monkeypatch: pytest.MonkeyPatch) -> None:
+    renew, renewed = ServerContext.renew_common_headers, []
+
+    def counting(self: ServerContext) -> None:
+        renewed.append(server.wall)
+        renew(self)
+
+    monkeypatch.setattr(ServerContext, "renew_common_headers", counting)
+    with Harness() as server:
+        client = server.connect()
+        for seconds, expected in ((0.0, 1), (0.5, 1), (0.25, 1), (0.5, 2), (0.5, 2), (0.5, 3)):
+            server.wall += seconds
+            server.clock.advance(seconds)
+            client.get("/")
+            client.get("/echo/a")
+            assert len(renewed) == expected

@@ -331,7 +331,7 @@ def test_a_deferred_is_resolved_by_another_thread() -> None:
         assert client.read_head().startswith(b"HTTP/1.1 200 ")
 
 
-def test_closing_the_server_ends_steps_and_closes_their_bodies() -> None:
+def test_closing_the_server_ends_steps_and_closes_their_bodies(caplog: pytest.LogCaptureFixture) -> None:
     started, release = threading.Event(), threading.Event()
     sink = RecordingSink()
     routes = Router()
@@ -342,7 +342,11 @@ def test_closing_the_server_ends_steps_and_closes_their_bodies() -> None:
         return Deferred(steps())
 
     def steps() -> Steps:
-        yield block
+        try:
+            yield block
+        except GeneratorExit:
+            after.append("the steps are ended")
+            raise
         after.append("the next step")
         return Response.text("done")
 
@@ -362,7 +366,8 @@ def test_closing_the_server_ends_steps_and_closes_their_bodies() -> None:
         assert started.wait(TIMEOUT)
         client.close()
         threading.Timer(0.01, release.set).start()
-    assert after == ["the step has ended", "the body is closed"]
+    assert after == ["the step has ended", "the steps are ended", "the body is closed"]
+    assert caplog.records == []
 
 
 def test_closing_the_server_waits_only_for_steps_that_have_begun(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -73,6 +73,22 @@ def test_a_refused_request_is_answered_with_the_logged_reason(
 
 
 @pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        (b"\x16\x03\x01\x00\x05\x01\x00\x00\r\n\r\n", "TLS handshake on a plain HTTP port (use http://)"),
+        (b"GET /\0 HTTP/1.1\r\n", "bare CR, bare LF or NUL in the request head"),
+        (b"GET / HTTP/1.1\r\nA: \n", "bare CR, bare LF or NUL in the request head"),
+        (post(CHUNKED) + b"0\r\nA: \0\r\n", "bare CR, bare LF or NUL in the trailer section"),
+    ],
+)
+def test_a_stray_control_character_is_named_by_its_place(data: bytes, reason: str) -> None:
+    with Harness(answering()) as server:
+        client = server.connect()
+        client.send(data)
+        assert client.assert_responds(400).content.decode() == f"{reason}\n"
+
+
+@pytest.mark.parametrize(
     "data",
     [
         pytest.param(b"\r\n\r\n" + head(), id="empty lines before it"),

@@ -5,6 +5,7 @@ import signal
 import socket
 import threading
 from collections.abc import Callable, Iterator
+from selectors import DefaultSelector
 
 import pytest
 
@@ -350,3 +351,29 @@ def test_close_when_it_is_ready_ends_run() -> None:
     server = Server(Router(), port=0)
     server.run(server.close)
     assert server.reactor.thread is None
+
+
+def test_a_server_runs_from_its_callback_on() -> None:
+    def run_again() -> None:
+        with pytest.raises(RuntimeError, match="called while the server is running"):
+            server.run(server.stop)
+        server.stop()
+
+    with Server(Router(), port=0) as server:
+        server.run(run_again)
+
+
+def test_a_run_leaves_nothing_registered() -> None:
+    with DefaultSelector() as selector, Server(Router(), port=0, selector=selector) as server:
+        before = len(selector.get_map())
+        during: list[int] = []
+
+        def fail() -> None:
+            during.append(len(selector.get_map()))
+            raise ZeroDivisionError
+
+        for _ in range(2):
+            with pytest.raises(ZeroDivisionError):
+                server.run(fail)
+            assert len(selector.get_map()) == before
+        assert during == [before + 1] * 2

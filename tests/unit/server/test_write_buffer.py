@@ -299,3 +299,8 @@ def test_sendfile_errors_become_flush_results(number: int, result: FlushResult, 
         write_buffer.clear()
         assert write_buffer.failure is None
         assert file.closed
+
+
+def test_an_empty_buffer_is_flushed_without_a_system_call() -> None:
+    with socket.socket() as unconnected:  # on which send() fails
+        assert WriteBuffer(100).flush_bytes(unconnected, 1000) is FlushResult.DONE

@@ -215,6 +215,15 @@ def test_the_end_of_the_write_timeout_is_reported_and_not_the_next_check() -> No
             server.clock.advance(12)
 
 
+def test_the_write_timeout_is_not_reported_after_the_response() -> None:
+    with Harness(answering(lambda: Response(200, bytes(SIZE))), keep_alive_timeout=5) as server:
+        client = server.connect()
+        client.send(request("/0"))
+        assert client.connection.timeout_ends - server.clock.now == pytest.approx(60)
+        client.assert_responds(200)
+        assert client.connection.timeout_ends - server.clock.now == pytest.approx(5)
+
+
 def test_unacknowledged_bytes_are_counted() -> None:
     with Harness(answering()) as server:
         client = connect_with_little_room(server)

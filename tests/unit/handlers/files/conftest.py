@@ -1,5 +1,6 @@
 """Fixtures for the tests of file handlers."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,6 +9,25 @@ import pytest
 from reactor.handlers.files.store import Store
 from tests.support.in_process import Client, Harness
 from tests.unit.handlers.files.shared import Shared
+
+DESCRIPTORS = Path("/proc/self/fd")
+
+
+@pytest.fixture(autouse=True)
+def _no_descriptor_stays_open(tmp_path: Path) -> Iterator[None]:
+    """Fail the test if a file or directory below its temporary directory is open at its end."""
+    yield
+    links = DESCRIPTORS.iterdir() if DESCRIPTORS.is_dir() else ()
+    opened = [path for link in links if (path := target(link)).startswith(f"{tmp_path}")]
+    assert opened == []
+
+
+def target(link: Path) -> str:
+    """Return the path of an open file; "" if the descriptor was that of the list itself."""
+    try:
+        return os.readlink(link)
+    except OSError:
+        return ""
 
 
 @pytest.fixture

@@ -376,3 +376,12 @@ def test_the_states_match_the_table() -> None:
 
     table = re.findall(r"^    ([A-Z]+) ", forms.__doc__ or "", re.MULTILINE)
     assert table == [state.name for state in FormState]
+
+
+def test_what_follows_the_form_is_not_kept() -> None:
+    reader = FormReader(b"x")
+    assert len(list(reader.feed(form(head() + b"c")))) == 2
+    for _ in range(10):
+        assert list(reader.feed(bytes(1000))) == []
+        assert not reader._buffer
+    reader.end()

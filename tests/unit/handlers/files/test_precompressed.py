@@ -172,7 +172,7 @@ def write_variants(shared: Shared, name: str) -> None:
         write(shared, f"{name}.{suffix}", READY[coding], WRITTEN + 1)
 
 
-@pytest.mark.parametrize("name", ["text.txt", "photo.jpg"])
+@pytest.mark.parametrize("name", ["text.txt", "photo.jpg", "inner/text.txt"])
 @pytest.mark.parametrize(
     ("asked", "coding"),
     [
@@ -186,6 +186,8 @@ def write_variants(shared: Shared, name: str) -> None:
 def test_a_precompressed_variant_is_sent_unchanged(
     shared: Shared, client: Client, name: str, asked: str, coding: str
 ) -> None:
+    (shared.path / name).parent.mkdir(exist_ok=True)
+    write(shared, name, TEXT)
     write_variants(shared, name)
     before = open_descriptors()
     answer = client.get(f"/files/{name}", f"Accept-Encoding: {asked}")
