@@ -145,7 +145,8 @@ def run(world: World, disk: Disk, clients: list[Client]) -> None:
         site.sizes.check_end()
         disk.check()
     finally:
-        site.close()
+        with disk.patches():
+            site.close()
     disk.check_leftovers()
     disk.check_descriptors()
 
