@@ -129,8 +129,11 @@ class TemporaryFile:
     # The file.
 
     def suspend(self) -> None:
-        """Close the file until ``reopen``, if something protects it; idempotent."""
-        if self._may_be_suspended and self.descriptor >= 0:
+        """Close the file until ``reopen``, if something protects it; idempotent.
+
+        A file in a former shared directory stays open: it could not be found again to remove it.
+        """
+        if self._may_be_suspended and self.descriptor >= 0 and self._root.generation == self._generation:
             descriptor, self.descriptor = self.descriptor, -1
             os.close(descriptor)
 

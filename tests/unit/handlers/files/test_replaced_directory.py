@@ -16,6 +16,7 @@ from reactor import handlers
 from reactor.handlers.files.paths import CHECK_INTERVAL
 from reactor.handlers.files.store import Store
 from tests.support.in_process import Client, Clock, Harness
+from tests.unit.handlers.files.resumable_client import head
 from tests.unit.handlers.files.shared import no_descriptor_leaks, request
 
 HTML = "Accept: text/html"
@@ -453,6 +454,24 @@ def test_an_upload_resumed_after_the_replacement_is_409(site: Site) -> None:
     location = first.headers["location"]
     assert site.status("PATCH", location, *lines, content=b"def") == 409
     assert site.status("HEAD", location) == 404
+    assert not [name for name in site.files() if name.rpartition("/")[2] != "file"]
+
+
+def test_an_upload_interrupted_after_the_replacement_leaves_nothing(site: Site) -> None:
+    (site.path / "docs").mkdir()
+    client = site.client()
+    first = request(
+        client, "PUT", "/files/docs/up", "Upload-Complete: ?0", "Content-Length: 3", content=b"abc"
+    )
+    location = first.headers["location"]
+    lines = ("Content-Type: application/partial-upload", "Upload-Offset: 3", "Upload-Complete: ?1")
+    client.send(head("PATCH", location, *lines, "Content-Length: 9") + b"def")
+    rename_and_make(site)
+    site.clock.advance(CHECK_INTERVAL)
+    assert site.status("GET", "/files/docs/up") == 404, "the replacement is noticed"
+    client.close()
+    site.server.run()
+    assert site.status("DELETE", location) == 204
     assert not [name for name in site.files() if name.rpartition("/")[2] != "file"]
 
 
