@@ -83,9 +83,9 @@ def test_a_short_call_waits_for_one_turn_only(clients: int) -> None:
 def test_single_longer_calls_do_not_make_a_client_slow(durations: list[float]) -> None:
     with ReactorHarness() as harness:
         overload(harness)
-        durations = itertools.chain(durations, itertools.repeat(SHORT))
+        each = itertools.chain(durations, itertools.repeat(SHORT))
         short = harness.add("x", ready=False)
-        short.then["readable"] = lambda: setattr(harness.clock, "now", harness.clock.now + next(durations))
+        short.then["readable"] = lambda: setattr(harness.clock, "now", harness.clock.now + next(each))
         measure(harness, short)
         for _ in range(10):
             harness.peer_of(short).send(b"x")
@@ -128,7 +128,12 @@ def test_the_length_of_a_call_is_its_processor_time() -> None:
         overload(harness)
         long, interrupted = (lasting(harness, name, LONG, again=False) for name in "xy")
         call = interrupted.then["readable"]
-        interrupted.then["readable"] = lambda: (other.advance(LONG - SHORT), call())
+
+        def be_interrupted() -> None:
+            other.advance(LONG - SHORT)
+            call()
+
+        interrupted.then["readable"] = be_interrupted
         for handler in (long, interrupted):
             measure(harness, handler)
         for handler in (long, interrupted):
@@ -183,6 +188,15 @@ def test_soon_shares_the_turn_and_is_not_lost() -> None:
         handler = harness.add("s", ready=False)
         harness.reactor.soon(handler)
         assert [call for _ in range(3) for call in harness.turn() if call.startswith("s")] == ["s soon"]
+
+
+def test_long_calls_of_soon_end_a_turn() -> None:
+    with ReactorHarness() as harness:
+        for name in "stu":
+            handler = harness.add(name, ready=False)
+            handler.then["soon"] = lambda: setattr(harness.clock, "now", harness.clock.now + LONG)
+            harness.reactor.soon(handler)
+        assert [names(harness.turn()) for _ in range(2)] == ["st", "u"]
 
 
 def test_a_removed_handler_that_was_left_over_is_not_called() -> None:

@@ -34,7 +34,8 @@ class Background(list[Callable[[], object]]):
 def nameless() -> int:
     """Return how many descriptors of files that were deleted from the shared directory are open."""
     links = [os.readlink(link) for link in Path("/proc/self/fd").iterdir() if link.is_symlink()]
-    return sum("/shared/" in link and link.endswith(" (deleted)") for link in links)
+    deleted = [Path(link.removesuffix(" (deleted)")) for link in links if link.endswith(" (deleted)")]
+    return sum(path.parent.name == "shared" and path.parent.exists() for path in deleted)
 
 
 def make(shared: Shared, name: str, size: int = LARGE) -> Path:
