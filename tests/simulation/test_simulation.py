@@ -278,11 +278,6 @@ def judge_deadlines_without_a_second_look(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Reactor, "_demultiplex", demultiplex)
 
 
-def begin_deadlines_before_a_pause(patch: pytest.MonkeyPatch) -> None:
-    """Let the time in which a hook was suspended count against the clients."""
-    patch.setattr(Reactor, "_note_long_callback", lambda self, *values: None)
-
-
 def ignore_acknowledged_bytes(patch: pytest.MonkeyPatch) -> None:
     """Reset clients that read too slowly to make the socket writable in time."""
     patch.setattr(Network, "unacknowledged", lambda self, sock: 0)
@@ -297,7 +292,6 @@ PLANTS: dict[Plant, int] = {
     answer_one_request_after_a_stop: 14,
     never_finish: 32,
     judge_deadlines_without_a_second_look: 1,
-    begin_deadlines_before_a_pause: 2424,
     keep_waiting_for_write: 1,
     extend_the_head_deadline: 2,
     repeat_after_a_short_send: 1,
