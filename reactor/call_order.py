@@ -5,13 +5,16 @@ next turn: the loop is overloaded. Without groups, a client with short requests 
 a thousand clients with long requests had its turn.
 
     Group   Event handlers                       Order
-    short   urgent ones, and the 32 whose calls  the shortest calls first
-            are the shortest
+    short   urgent ones, and of those that do    the shortest calls first
+            not wait for WRITE only, the 32
+            whose calls are the shortest
     new     those whose calls were not measured  the longest wait first
     all     all that are still waiting           the longest wait first
 
 Each group has a third of the turn, so that none waits forever. The length of a handler's calls is measured
-while the loop is overloaded, in processor time of the thread, since the operating system interrupts calls.
+while the loop is overloaded, in processor time of the thread, since the operating system interrupts calls. A
+handler that waits for WRITE only is sending a long response, of which each part may take no longer than a
+short request.
 
 This module reads no clock but the one that it is given: each call returns the time.
 """
@@ -22,7 +25,7 @@ from math import inf
 from operator import attrgetter
 
 from reactor.deadlines import Deadlines
-from reactor.event_handler import DEADLINE, SOON, EventHandler
+from reactor.event_handler import DEADLINE, SOON, WRITE, EventHandler
 from reactor.loop_hooks import Ready
 
 TURN_SHARE = 0.010  # seconds of calls in one turn
@@ -75,7 +78,8 @@ class CallOrder:
     def _run_overloaded(self, began: float, dispatch: Dispatch) -> None:
         waiting = self.left_over
         new = [handler for handler in waiting if handler.reactor_took == inf]
-        groups = nsmallest(MAX_SHORT, waiting, _took), new, list(waiting)
+        not_writing = [handler for handler, events in waiting.items() if events != WRITE]
+        groups = nsmallest(MAX_SHORT, not_writing, _took), new, list(waiting)
         used = self._processor_time()
         for number, group in enumerate(groups, 1):
             ends = began + TURN_SHARE * number / len(groups)

@@ -4,7 +4,8 @@ import itertools
 
 import pytest
 
-from reactor.call_order import TURN_SHARE
+from reactor.call_order import MAX_SHORT, TURN_SHARE
+from reactor.event_handler import Interest
 from reactor.loop import Reactor
 from tests.support.in_process import Clock
 from tests.support.loop import ReactorHarness, Recorder
@@ -77,6 +78,24 @@ def test_a_short_call_waits_for_one_turn_only(clients: int) -> None:
         for _ in range(20):
             harness.peer_of(short).send(b"x")
             assert names(harness.turn())[0] == "x"
+
+
+def test_many_that_write_with_shorter_calls_do_not_delay_a_short_request() -> None:
+    with ReactorHarness() as harness:
+        overload(harness)
+        for number in range(2 * MAX_SHORT):
+            writer = harness.add(f"w{number}", ready=False)
+            writer.then["writable"] = lambda: setattr(harness.clock, "now", harness.clock.now + SHORT / 2)
+            writer.interest = Interest.WRITE
+            harness.reactor.refresh(writer)
+        short = lasting(harness, "x", SHORT, again=False)
+        measure(harness, short)
+        calls = []
+        for _ in range(60):
+            harness.peer_of(short).send(b"x")
+            calls += harness.turn()
+        assert calls.count("x readable") == 60
+        assert sum(call.startswith("w") for call in calls) > 2 * MAX_SHORT, "they are called, too"
 
 
 @pytest.mark.parametrize("durations", [[SHORT, SHORT, 50 * SHORT], [SHORT, 3 * SHORT, 3 * SHORT, 3 * SHORT]])
