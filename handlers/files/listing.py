@@ -38,10 +38,11 @@ COMMON = (
 )
 JSON = (("Content-Type", "application/json"),)
 
-# The sort key of an entry, with the entry as the last item.
-Row = tuple[bool, object, list[object], str, Entry]
+# An entry behind its sort key. The garbage collector does not visit exact tuples of texts and numbers; with
+# other rows, twenty listings of 10,000 sorted entries made it block the loop for 130 ms.
+Row = tuple[bool, int, str, str, bool, int, int]
 
-_split_numbers = re.compile(r"([0-9]+)").split
+_replace_numbers = re.compile(r"0*([1-9][0-9]*)|0+").sub
 _find_controls = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
 
 
@@ -80,7 +81,7 @@ class Order(NamedTuple):
     def row(self, entry: Entry) -> Row:
         """Return an entry with its sort key, which puts directories first in both directions."""
         first = entry.is_directory is self.descending
-        return first, _SORT_KEYS[self.by](entry), natural_key(entry.name), entry.name, entry
+        return first, _SORT_KEYS[self.by](entry), natural_key(entry.name), *entry
 
 
 _SORT_KEYS: dict[str, Callable[[Entry], int]] = {
@@ -90,14 +91,25 @@ _SORT_KEYS: dict[str, Callable[[Entry], int]] = {
 }
 
 
-def natural_key(name: str) -> list[object]:
+def entry_of_row(row: Row) -> Entry:
+    """Return the entry of a row."""
+    return Entry(*row[3:])
+
+
+def _number_key(match: re.Match[str]) -> str:
+    digits = match[1] or ""
+    return f"\0{chr(len(digits))}{digits}"
+
+
+def natural_key(name: str) -> str:
     """Return a sort key that ignores case and compares numbers in names by value.
 
-    >>> sorted(["b2", "B10", "a"], key=natural_key)
-    ['a', 'b2', 'B10']
+    A number is written as NUL, which no name contains, its length without leading zeros, and its digits.
+
+    >>> sorted(["b2", "B10", "a", "b-", "b"], key=natural_key)
+    ['a', 'b', 'b2', 'B10', 'b-']
     """
-    parts = _split_numbers(name.casefold())
-    return [int(part) if index % 2 else part for index, part in enumerate(parts)]
+    return _replace_numbers(_number_key, name.casefold())
 
 
 def parse_order(query: str) -> Order:
@@ -196,7 +208,7 @@ def _write(batches: Batches, order: Order, form: Format, budget: EntryBudget) ->
             held += len(batch)
             budget.used += len(batch)
             yield b""
-        merged = (row[-1] for row in heapq.merge(*map(_drain, runs), reverse=order.descending))
+        merged = map(entry_of_row, heapq.merge(*map(_drain, runs), reverse=order.descending))
         while rows := list(islice(merged, ROWS)):
             yield form.rows(rows).encode()
     finally:
@@ -204,7 +216,7 @@ def _write(batches: Batches, order: Order, form: Format, budget: EntryBudget) ->
     others = 0
     for batch in unread:
         others += len(batch)
-        rows = [row[-1] for row in sorted(map(order.row, batch), reverse=order.descending)]
+        rows = list(map(entry_of_row, sorted(map(order.row, batch), reverse=order.descending)))
         yield form.rows(rows).encode() if rows else b""
     yield form.end(held, _order_note(held, held + others) if others else "").encode()
 

@@ -4,6 +4,7 @@
 """
 
 import argparse
+import gc
 import logging
 import os
 import re
@@ -74,6 +75,7 @@ class SignalsOutsideServing:
 def command() -> int:
     """Run ``main`` with the signal handling of a whole process; return the exit code."""
     signals = SignalsOutsideServing()
+    gc.freeze()  # full collections need not visit the modules, which takes 17 ms
     try:
         return main(on_ready=signals.note_ready)
     except StoppedError:
