@@ -4,17 +4,17 @@ When the share of a turn is used, the event handlers that are ready but were not
 next turn: the loop is overloaded. Without groups, a client with short requests would then wait until each of
 a thousand clients with long requests had its turn.
 
-    Group   Event handlers                       Order
-    short   urgent ones, and of those that do    the shortest calls first
-            not wait for WRITE only, the 32
-            whose calls are the shortest
-    new     those whose calls were not measured  the longest wait first
-    all     all that are still waiting           the longest wait first
+    Group   Event handlers                          Order
+    short   urgent ones, and of those that do not   the shortest calls first
+            wait for WRITE only, the 32 whose
+            calls are the shortest
+    new     those whose calls were not measured     the shortest last call first
+    all     all that are still waiting              the longest wait first
 
-Each group has a third of the turn, so that none waits forever. The length of a handler's calls is measured
-while the loop is overloaded, in processor time of the thread, since the operating system interrupts calls. A
-handler that waits for WRITE only is sending a long response, of which each part may take no longer than a
-short request.
+Each group has a third of the turn, so that none waits forever. The calls of a handler are measured while the
+loop is overloaded: their average, since cold caches make single calls longer, and in processor time of the
+thread, since the operating system interrupts calls. A handler that waits for WRITE only is sending a long
+response, of which each part may take no longer than a short request.
 
 This module reads no clock but the one that it is given: each call returns the time.
 """
@@ -31,8 +31,8 @@ from reactor.loop_hooks import Ready
 TURN_SHARE = 0.010  # seconds of calls in one turn
 MAX_SHORT = 32
 WEIGHT = 1 / 8  # of the latest call in the average length of a handler's calls
+GROUPS = 3
 
-_took = attrgetter("reactor_took")
 # Makes a call; returns when it returned, in seconds of the reactor's clock.
 Dispatch = Callable[[EventHandler, int], float]
 
@@ -77,26 +77,28 @@ class CallOrder:
 
     def _run_overloaded(self, began: float, dispatch: Dispatch) -> None:
         waiting = self.left_over
-        new = [handler for handler in waiting if handler.reactor_took == inf]
-        not_writing = [handler for handler, events in waiting.items() if events != WRITE]
-        groups = nsmallest(MAX_SHORT, not_writing, _took), new, list(waiting)
-        used = self._processor_time()
+        groups = _groups(waiting)
+        used = self._processor_time()  # after the groups were made: the first call is short
         for number, group in enumerate(groups, 1):
-            ends = began + TURN_SHARE * number / len(groups)
+            ends = began + TURN_SHARE * number / GROUPS
             for handler in group:
                 if handler not in waiting:  # it was in an earlier group
                     continue
                 returned = dispatch(handler, waiting.pop(handler))
                 before, used = used, self._processor_time()
-                _note_length(handler, used - before)
+                _update_average(handler, used - before)
                 if returned > ends:
                     break
 
 
-def _note_length(handler: EventHandler, took: float) -> None:
-    """Update the length of a handler's calls: an average, since cold caches make single calls longer."""
-    before = handler.reactor_took
-    if before == inf:
-        handler.reactor_took = took
-    elif not handler.is_urgent:
-        handler.reactor_took += (took - before) * WEIGHT
+def _groups(waiting: dict[EventHandler, int]) -> tuple[Iterable[EventHandler], ...]:
+    urgent = [handler for handler in waiting if handler.is_urgent]
+    new = [handler for handler in waiting if handler.reactor_average == inf]
+    known = [each for each, events in waiting.items() if events != WRITE and each.reactor_average < inf]
+    shortest = nsmallest(MAX_SHORT, known, attrgetter("reactor_average"))
+    return [*urgent, *shortest], sorted(new, key=attrgetter("reactor_took")), list(waiting)
+
+
+def _update_average(handler: EventHandler, took: float) -> None:
+    average = handler.reactor_average
+    handler.reactor_average = took if average == inf else average + (took - average) * WEIGHT

@@ -60,6 +60,7 @@ class EventHandler:
         "deadline",
         "handle",
         "interest",
+        "reactor_average",
         "reactor_deadline",
         "reactor_interest",
         "reactor_took",
@@ -71,8 +72,9 @@ class EventHandler:
         self.deadline = deadline
         self.reactor_interest: int = Interest.NONE  # what is registered with the selector
         self.reactor_deadline = inf  # what is scheduled, or inf; after a call, not later than ``deadline``
-        # The length of its calls while the loop is overloaded, in seconds of processor time; inf before them.
-        self.reactor_took = 0.0 if self.is_urgent else inf
+        # In seconds; inf before the first: the duration of the last call, and the average processor time of
+        # the calls while the loop was overloaded.
+        self.reactor_took = self.reactor_average = inf
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__}>"

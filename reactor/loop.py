@@ -176,8 +176,9 @@ class Reactor(LoopHooks):
             self._deadlines.schedule(handler)
         before, now = self.returned, self.clock()
         self.returned = now
-        if now - before > self._update_now_after:
-            self._note_long_callback(handler, events, now - before)
+        handler.reactor_took = took = now - before
+        if took > self._update_now_after:
+            self._note_long_callback(handler, events, took)
         if hooks is not None:
             hooks.after_call(handler, events, before)
         return now

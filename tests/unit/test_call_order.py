@@ -4,8 +4,9 @@ import itertools
 
 import pytest
 
+from reactor import call_order
 from reactor.call_order import MAX_SHORT, TURN_SHARE
-from reactor.event_handler import Interest
+from reactor.event_handler import EventHandler, Interest
 from reactor.loop import Reactor
 from tests.support.in_process import Clock
 from tests.support.loop import ReactorHarness, Recorder
@@ -78,6 +79,36 @@ def test_a_short_call_waits_for_one_turn_only(clients: int) -> None:
         for _ in range(20):
             harness.peer_of(short).send(b"x")
             assert names(harness.turn())[0] == "x"
+
+
+def test_the_first_call_is_measured_without_the_time_to_order_the_calls(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with ReactorHarness() as harness:
+
+        def slow_groups(waiting: dict[EventHandler, int]) -> object:
+            harness.clock.now += 2 * LONG
+            return groups(waiting)
+
+        groups = call_order._groups
+        monkeypatch.setattr(call_order, "_groups", slow_groups)
+        overload(harness)
+        short = lasting(harness, "x", SHORT, again=False)
+        measure(harness, short)
+        for _ in range(20):
+            harness.peer_of(short).send(b"x")
+            assert names(harness.turn())[0] == "x"
+
+
+def test_calls_before_the_overload_count() -> None:
+    with ReactorHarness() as harness:
+        short = lasting(harness, "x", SHORT, again=False)
+        assert names(harness.turn()) == "x"
+        for name in "abcdefgh":
+            lasting(harness, name, LONG)
+        harness.peer_of(short).send(b"x")
+        assert names(harness.turn()) == "ab"
+        assert names(harness.turn())[0] == "x"
 
 
 def test_many_that_write_with_shorter_calls_do_not_delay_a_short_request() -> None:
