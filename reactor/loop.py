@@ -75,6 +75,7 @@ class Reactor(LoopHooks):
         handler.interest = Interest.NONE
         handler.deadline = inf
         self._soon.pop(handler, False)
+        self._order.left_over.pop(handler, 0)
         self._deadlines.forget(handler)
         if handler.reactor_interest:
             self._change_interest(handler)

@@ -60,7 +60,8 @@ class AcceptorRules:
             return
         connections = site.context.connections
         self._candidates = {}
-        self._turn_of_snapshot = site.world.turn
+        # A later call of another handler in the turn in which the acceptor paused replaces what it has seen.
+        self._turn_of_snapshot = site.world.turn if handler is site.acceptor else -1
         if site.context.occupied + site.settings.turn_accepts < site.limit:
             return
         self._some_wait_for_request = any(each.state in WAITING_FOR_REQUEST for each in connections.values())

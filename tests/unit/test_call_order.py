@@ -253,6 +253,7 @@ def test_a_removed_handler_that_was_left_over_is_not_called() -> None:
     with ReactorHarness() as harness:
         handlers = overload(harness)
         harness.reactor.remove(handlers[2])
+        assert handlers[2] not in harness.reactor._order.left_over
         assert "c" not in "".join(names(harness.turn()) for _ in range(6))
 
 
