@@ -3,9 +3,9 @@
 1. No descriptor of the directory is kept: ``open_parent`` opens it again by the parts of its path, without
    following symbolic links (``paths.py``). It must contain this very file. Then it is the directory in which
    the file was created, even if others were renamed or replaced.
-2. The file is locked while it is open; the kernel releases the lock when the process ends.
+2. The file is locked until it is closed first; the kernel releases the lock when the process ends.
 3. The file of a resumable upload is closed while no request writes to it. The lock of the server protects it
-   (``idle_lock.py``). When it is opened again, it must be the same file with the same size.
+   then and later (``idle_lock.py``). When it is opened again, it must be the same file with the same size.
 4. If the directory was moved, the file can be removed only while it is open: Linux knows its path.
 """
 
