@@ -5,7 +5,7 @@
        once more without sleeping, since received bytes take precedence over deadlines
     3. dispatch: call each ready event handler, then those scheduled by ``soon``, for at most 10 ms; those
        left over follow in the next turn, which does not sleep (``call_order.py``)
-    4. call the handlers whose deadline has passed, unless they are left over
+    4. call the handlers whose deadline has passed, unless they are left over, in the first 20 ms of the turn
     5. call the functions registered with ``at_turn_end``
 
 The reactor knows nothing about HTTP. Its selector and clock, which are nondeterministic, are parameters.

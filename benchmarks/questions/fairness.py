@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from benchmarks.attack.attackers import AttackSettings, Plan
-from benchmarks.attack.process import attack_process
+from benchmarks.attack.process import MAX_SECONDS, attack_process
 from benchmarks.load import process
 from benchmarks.load.process import LoadError
 from benchmarks.load.round import Job
@@ -49,10 +49,13 @@ def places(config: Config, run: Run) -> list[Place]:
 def _place(name: str, size: int) -> Place:
     def measure(turn: Turn) -> Iterator[Sample]:
         server, job = turn.server, replace(CALM, seconds=turn.config.seconds)
+        seconds = job.seconds + MAX_SECONDS
         try:
             with ExitStack() as stack:
                 groups = [
-                    stack.enter_context(attack_process(server, AttackSettings(plans, large=size), len(plans)))
+                    stack.enter_context(
+                        attack_process(server, AttackSettings(plans, large=size), len(plans), seconds)
+                    )
                     for plans in transfers(name, size)
                 ]
                 for command in groups:

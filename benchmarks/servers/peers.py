@@ -48,9 +48,8 @@ class Adapter:
         if self.target:
             return "unknown"
         if self.cwd:
-            return (
-                f"commit {first_output_line('git', '-C', str(self.cwd), 'rev-parse', '--short=10', 'HEAD')}"
-            )
+            commit = first_output_line("git", "-C", str(self.cwd), "rev-parse", "--short=10", "HEAD")
+            return f"commit {commit}"
         if self.program:
             output = subprocess.run([self.program, "-v"], capture_output=True, text=True, check=True).stderr
             return output.strip().rpartition(": ")[2]

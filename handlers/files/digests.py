@@ -33,6 +33,11 @@ class CheckedUpload:
         for each in self._hashes.values():  # only after a successful write
             each.update(data)
 
+    @property
+    def is_outdated(self) -> bool:
+        """Whether it cannot be stored, since another directory is shared."""
+        return self._upload.is_outdated
+
     def suspend(self) -> None:
         """Close the file until ``reopen``, if possible; idempotent."""
         self._upload.suspend()

@@ -1,8 +1,8 @@
 """The temporary files of killed processes: found and removed after the start, in small steps.
 
-A temporary file is locked while it is open (``temporary.py``); the lock of its server protects one that is
-closed until its upload is resumed (``idle_lock.py``). One without any lock is a leftover. The servers of
-several processes may share the directory.
+A temporary file is locked until it is closed first (``temporary.py``); the lock of its server protects that
+of a resumable upload (``idle_lock.py``). One without any lock is a leftover. The servers of several processes
+may share the directory.
 """
 
 import fcntl

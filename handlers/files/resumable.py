@@ -64,11 +64,6 @@ class ResumableUpload:
         self.offset = 0
         self.writer: UploadSink | None = None
 
-    def detach(self) -> None:
-        """Close the file until another request writes; the current writer, if any, can no longer write."""
-        self.writer = None
-        self.sink.suspend()
-
 
 class Creation(NamedTuple):
     """The parsed headers of a request that starts an upload.
@@ -195,7 +190,7 @@ class UploadSink(InterimSink):
             self.upload.sink.close()
         elif self.upload.writer is self:
             if self._is_location_known:
-                self.upload.detach()
+                self._registry.detach(self.token)
             else:
                 self._registry.drop(self.token)
 
@@ -246,6 +241,17 @@ class UploadRegistry(dict[str, ResumableUpload]):
     def drop(self, token: str) -> None:
         """Remove an upload and close its sink, which discards it."""
         self.remove(token).sink.close()
+
+    def detach(self, token: str) -> None:
+        """Close the file until another request writes; the current writer, if any, can no longer write.
+
+        Remove an upload into a former shared directory: its file could not be found again after closing it.
+        """
+        if self[token].sink.is_outdated:
+            self.drop(token)
+        else:
+            self[token].writer = None
+            self[token].sink.suspend()
 
     def drop_idle(self) -> None:
         """Remove the uploads without a writer, which could not be stored in another shared directory."""
@@ -352,8 +358,10 @@ class UploadRegistry(dict[str, ResumableUpload]):
 
     def status(self, request: Request) -> Response:
         """Return the progress of an upload; detach its current writer, so that the offset stays valid."""
-        upload = self.touch(request.params["token"])
-        upload.detach()
+        token = request.params["token"]
+        self.touch(token)
+        self.detach(token)
+        upload = self.touch(token)
         length = () if upload.length is None else (("Upload-Length", str(upload.length)),)
         return Response(
             204, b"", (*_progress_headers(upload), *length, self.limit_header, ("Cache-Control", "no-store"))

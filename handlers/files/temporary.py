@@ -3,10 +3,11 @@
 1. No descriptor of the directory is kept: ``open_parent`` opens it again by the parts of its path, without
    following symbolic links (``paths.py``). It must contain this very file. Then it is the directory in which
    the file was created, even if others were renamed or replaced.
-2. The file is locked while it is open; the kernel releases the lock when the process ends.
+2. The file is locked until it is closed first; the kernel releases the lock when the process ends.
 3. The file of a resumable upload is closed while no request writes to it. The lock of the server protects it
-   (``idle_lock.py``). When it is opened again, it must be the same file with the same size.
-4. If the directory was moved, the file can be removed only while it is open: Linux knows its path.
+   then and later (``idle_lock.py``). When it is opened again, it must be the same file with the same size.
+4. If the directory was moved, or no descriptor is free to open it part by part, the file can be removed only
+   while it is open: Linux knows its path.
 """
 
 import errno
@@ -24,6 +25,7 @@ _REOPEN = os.O_WRONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 # The directory was replaced: by nothing, a file, a symbolic link; or the root is closed.
 _REPLACED = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.EBADF})
+_NO_DESCRIPTOR = frozenset({errno.EMFILE, errno.ENFILE})
 
 _serial = itertools.count(1)
 
@@ -122,20 +124,30 @@ class TemporaryFile:
         return parent
 
     def _open_moved_parent(self) -> int:
-        """Open the directory of the open file, wherever it is now. Raise OSError."""
-        path = os.readlink(f"/proc/self/fd/{self.descriptor}")
-        return self._check_parent(os.open(os.path.dirname(path), OPEN_ROOT))
+        """Open the directory of the open file, wherever it is now. Raise OSError.
+
+        If no descriptor is free, close the file first, and use its own.
+        """
+        directory = os.path.dirname(os.readlink(f"/proc/self/fd/{self.descriptor}"))
+        try:
+            parent = os.open(directory, OPEN_ROOT)
+        except OSError as error:
+            if error.errno not in _NO_DESCRIPTOR:
+                raise
+            self._close()
+            parent = os.open(directory, OPEN_ROOT)
+        return self._check_parent(parent)
 
     # The file.
 
     def suspend(self) -> None:
-        """Close the file until ``reopen``, if something protects it; idempotent.
+        """Close the file until ``reopen``, if something protects it; idempotent."""
+        if self._may_be_suspended and self.descriptor >= 0:
+            self._close()
 
-        A file in a former shared directory stays open: it could not be found again to remove it.
-        """
-        if self._may_be_suspended and self.descriptor >= 0 and self._root.generation == self._generation:
-            descriptor, self.descriptor = self.descriptor, -1
-            os.close(descriptor)
+    def _close(self) -> None:
+        descriptor, self.descriptor = self.descriptor, -1
+        os.close(descriptor)
 
     def reopen(self, size: int) -> None:
         """Open the file if it is suspended; raise FileNotFoundError unless it has this size, or OSError."""

@@ -122,6 +122,11 @@ class Upload:
 
     # A resumable upload is suspended between two requests.
 
+    @property
+    def is_outdated(self) -> bool:
+        """Whether another directory is shared since it began: it cannot be stored."""
+        return self._store.root.generation != self._generation
+
     def suspend(self) -> None:
         """Close the file until ``reopen``, if possible; idempotent."""
         self._file.suspend()

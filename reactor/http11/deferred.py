@@ -71,6 +71,11 @@ class Deferred:
         """Set the exception that is handled like one of the handler; raise RuntimeError if called again."""
         self._end(error)
 
+    @property
+    def has_steps(self) -> bool:
+        """Whether worker threads make it known, and not the application."""
+        return self._steps is not None
+
     def result(self) -> Response:
         """Return the response, or raise the exception."""
         assert self.done, "the response is not known"

@@ -13,9 +13,10 @@
     at the limit, none idle              pause
     out of file descriptors or memory    pause; no open connection is closed
 
-A closed connection counts until its result is known (``Deferred``): it keeps files open, such as an upload
-that a slow disk is writing. A pause ends when a connection closes, or after a quarter of a second. During a
-pause the listening socket is unregistered from the selector: it stays readable, and the loop would spin.
+A closed connection counts until the steps of its result end (``Deferred``): they keep files open, such as an
+upload that a slow disk is writing. A pause ends when a connection closes, or after a quarter of a second.
+During a pause the listening socket is unregistered from the selector: it stays readable, and the loop would
+spin.
 
 The acceptor knows nothing about HTTP.
 """

@@ -514,7 +514,7 @@ class Connection(EventHandler, ConnectionHooks):
 
     def _abandon(self, deferred: Deferred) -> None:
         """Drop a result, now or when it is known."""
-        self._context.abandoned[self] = deferred
+        self._context.abandon(self, deferred)
         if deferred.done:
             self.drop_result(deferred)
 

@@ -87,6 +87,7 @@ class ServerContext:
         self.connections: dict[int, Connection] = {}
         # Closed connections with a response that is not known yet.
         self.abandoned: dict[Connection, Deferred] = {}
+        self._abandoned_steps = 0  # those whose Deferred has steps
         self.failed_logins = FailedLogins()
         self.state = ServerState.RUNNING
         self._call_soon = call_soon
@@ -135,8 +136,12 @@ class ServerContext:
 
     @property
     def occupied(self) -> int:
-        """The number of connections, with closed ones whose result keeps files open until it is known."""
-        return len(self.connections) + len(self.abandoned)
+        """The number of connections, with closed ones whose steps keep files open until they end.
+
+        A Deferred without steps is not counted: an application that does not resolve it after the client has
+        disconnected must not use up the connection limit.
+        """
+        return len(self.connections) + self._abandoned_steps
 
     def call_at_next_close(self, function: Callable[[], None]) -> None:
         """Call a function once, when ``occupied`` decreases."""
@@ -147,9 +152,16 @@ class ServerContext:
         self.connections.pop(connection.number, None)
         self._notify_close()
 
+    def abandon(self, connection: "Connection", deferred: "Deferred") -> None:
+        """Keep a closed connection until ``forget_result``."""
+        self.abandoned[connection] = deferred
+        self._abandoned_steps += deferred.has_steps
+
     def forget_result(self, connection: "Connection") -> None:
         """Remove a closed connection whose result is known or no longer awaited; the same."""
-        if self.abandoned.pop(connection, None) is not None:
+        deferred = self.abandoned.pop(connection, None)
+        if deferred is not None and deferred.has_steps:
+            self._abandoned_steps -= 1
             self._notify_close()
 
     def _notify_close(self) -> None:

@@ -2,7 +2,7 @@
 
     Descriptors                                                              At most
     a connection: its socket, and the file that it sends or receives         2 for each
-    a closed connection whose result is not known yet: the file of its body  counted as a connection
+    a closed connection whose result has steps that have not ended: a file   counted as a connection
     forms of several files, and directories that are being listed            1/8 of the limit
     large files that wait to be closed, or are being closed                  those of the worker pool
     standard streams, selector, listener, wake-ups, logs, shared directory,

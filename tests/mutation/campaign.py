@@ -17,7 +17,7 @@ from pathlib import Path
 from random import Random
 from typing import NamedTuple
 
-from tests.mutation.copy import Copy, Run
+from tests.mutation.copy import HANG, Copy, Run
 from tests.mutation.operators import Fault, faults_in, is_valid
 
 FOLDERS = ("reactor", "handlers/files")
@@ -110,4 +110,4 @@ def _first_failure(run: Run) -> str:
     """Return what failed first: a test, a seed, or the hang."""
     lines = run.output.splitlines()
     named = (line for line in lines if line.startswith(("FAILED ", "ERROR ")) or " turn " in line)
-    return run.failure if run.failure == "hang" else next(named, lines[-1] if lines else run.failure)
+    return run.failure if run.failure == HANG else next(named, lines[-1] if lines else run.failure)

@@ -78,7 +78,7 @@ class Copy:
             os.killpg(process.pid, signal.SIGKILL)
             status = process.wait()
             shutil.rmtree(self._temporary, ignore_errors=True)
-        failure = "hang" if not has_ended else f"exit code {status}" if status else ""
+        failure = HANG if not has_ended else f"exit code {status}" if status else ""
         return Run(failure, output, time.monotonic() - began)
 
     def _read(self, process: subprocess.Popen[bytes]) -> tuple[str, bool]:

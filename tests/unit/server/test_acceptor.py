@@ -2,12 +2,13 @@
 
 import errno
 import selectors
+from collections.abc import Callable
 
 import pytest
 
 from reactor import handlers
-from reactor.http11.deferred import Deferred
-from reactor.http11.message import Request, Response
+from reactor.http11.deferred import Deferred, Steps
+from reactor.http11.message import Response, do_nothing
 from reactor.server.acceptor import PAUSE
 from tests.support.acceptor import Site
 
@@ -40,30 +41,46 @@ def test_exactly_the_connection_limit_is_accepted() -> None:
         assert site.listening
 
 
-def test_a_closed_connection_counts_until_its_result_is_known() -> None:
+def steps() -> Steps:
+    yield do_nothing
+    return Response()
+
+
+def test_a_closed_connection_counts_until_its_steps_end() -> None:
     """Clients that upload to a slow disk and disconnect must not use more descriptors than others."""
-    pending: list[Deferred] = []
-
-    def later(request: Request) -> Deferred:
-        pending.append(Deferred())
-        return pending[-1]
-
+    pending: list[Callable[[], object]] = []
     routes = handlers.build()
-    routes.get("/later")(later)
+    routes.get("/later")(lambda _: Deferred(steps()))
     with Site(limit=3, routes=routes) as site:
-        for client in site.connect_each(3):
-            client.send(b"GET /later HTTP/1.1\r\nHost: test\r\n\r\n")
-            client.sock.close()
-            site.run()
+        site.context.in_worker = pending.append
+        disconnect_each(site, 3)
         assert (site.held, len(pending)) == (0, 3)
         (waiting,) = site.connect_each(1)
         assert not waiting.held
         assert not site.listening
-        pending.pop().resolve(Response())
+        pending.pop()()
         waiting.assert_served()
         (other,) = site.connect_each(1)  # the first one is idle, and is closed
         other.assert_served()
         assert (waiting.read(), waiting.ended, site.held) == (b"", True, 1)
+
+
+def test_closed_connections_whose_result_is_never_known_do_not_count() -> None:
+    routes = handlers.build()
+    routes.get("/later")(lambda _: Deferred())
+    with Site(limit=3, routes=routes) as site:
+        disconnect_each(site, 3)
+        for client in site.connect_each(3):
+            client.assert_served()
+        assert site.held == 3
+
+
+def disconnect_each(site: Site, count: int) -> None:
+    """Have clients request /later, and disconnect."""
+    for client in site.connect_each(count):
+        client.send(b"GET /later HTTP/1.1\r\nHost: test\r\n\r\n")
+        client.sock.close()
+        site.run()
 
 
 # Errors of accept().

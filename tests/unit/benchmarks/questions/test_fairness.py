@@ -1,12 +1,18 @@
 """Small requests during transfers of large files: situations, directories, cleanup."""
 
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 pytest.importorskip("psutil", reason="needs psutil (extra: test)")
 
+from benchmarks.attack.attackers import AttackSettings
+from benchmarks.attack.process import MAX_SECONDS, Report
 from benchmarks.load import process
 from benchmarks.load.round import Job
 from benchmarks.questions import fairness
@@ -54,6 +60,20 @@ def test_failed_transfers_are_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     run = Run()
     fairness.measure(replace(QUICK, workloads=("during downloads",)), run, quiet)
     assert run.skipped == {"reactor: during downloads": "failed transfers: 404"}
+
+
+def test_transfers_do_not_end_before_a_long_round(monkeypatch: pytest.MonkeyPatch) -> None:
+    limits: list[float] = []
+
+    @contextmanager
+    def attack(_: RunningServer, settings: AttackSettings, count: int, seconds: float = 0) -> Iterator[Any]:
+        limits.append(seconds)
+        yield lambda *_: Report(Counter(), False, 0, 0)
+
+    monkeypatch.setattr(fairness, "attack_process", attack)
+    monkeypatch.setattr(process, "measure", lambda server, job: Sample("", "", server.name, 0))
+    fairness.measure(replace(QUICK, seconds=500.0, workloads=("during both",)), Run(), quiet)
+    assert limits == [500.0 + MAX_SECONDS] * 2
 
 
 def test_uploads_are_removed_after_each_round(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -457,7 +457,8 @@ def test_an_upload_resumed_after_the_replacement_is_409(site: Site) -> None:
     assert not [name for name in site.files() if name.rpartition("/")[2] != "file"]
 
 
-def test_an_upload_interrupted_after_the_replacement_leaves_nothing(site: Site) -> None:
+@pytest.mark.parametrize("interrupt", ["by the client", "by HEAD"])
+def test_an_upload_interrupted_after_the_replacement_is_removed(site: Site, interrupt: str) -> None:
     (site.path / "docs").mkdir()
     client = site.client()
     first = request(
@@ -469,10 +470,14 @@ def test_an_upload_interrupted_after_the_replacement_leaves_nothing(site: Site) 
     rename_and_make(site)
     site.clock.advance(CHECK_INTERVAL)
     assert site.status("GET", "/files/docs/up") == 404, "the replacement is noticed"
-    client.close()
-    site.server.run()
-    assert site.status("DELETE", location) == 204
+    if interrupt == "by the client":
+        client.close()
+    assert site.status("HEAD", location) == 404
     assert not [name for name in site.files() if name.rpartition("/")[2] != "file"]
+    assert site.status("DELETE", location) == 404
+    if interrupt == "by HEAD":
+        client.send(b"ghijkl")
+        client.assert_responds(409)
 
 
 def test_an_upload_survives_while_the_directory_is_renamed_and_back(site: Site) -> None:

@@ -3,6 +3,7 @@
 import errno
 import fcntl
 import os
+from pathlib import Path
 
 import pytest
 
@@ -61,6 +62,24 @@ def test_an_upload_that_cannot_remove_its_file_closes_it_and_logs(
         sink.write(b"abc")
         sink.close()
     assert caplog.messages == [f"cannot remove the unfinished upload {cannot_remove[0]!r}: planted"]
+
+
+def test_an_upload_removes_its_file_although_no_other_descriptor_is_free(
+    shared: Shared, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with no_descriptor_leaks(), monkeypatch.context() as patch:
+        sink = store.create("below/new", 3)
+        sink.write(b"abc")
+        real_open, own = os.open, Path(f"/proc/self/fd/{sink._file.descriptor}")
+
+        def open_or_fail(path: str, flags: int, mode: int = 0o777, *, dir_fd: int | None = None) -> int:
+            if own.exists():
+                raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+            return real_open(path, flags, mode, dir_fd=dir_fd)
+
+        patch.setattr(os, "open", open_or_fail)
+        sink.close()
+    shared.assert_untouched()
 
 
 def test_an_upload_whose_file_cannot_be_removed_is_evicted(
