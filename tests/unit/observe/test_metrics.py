@@ -76,6 +76,8 @@ def test_a_mix_of_requests_is_counted_exactly(media_type: str, tmp_path: object)
     assert value(found, count, http_response_status_code="304") == 1
     assert value(found, count, http_response_status_code="404") == 1
     assert value(found, count, http_response_status_code="400") == 1
+    with_route = [dict(pairs) for name, pairs in found if name == count and "http_route" in dict(pairs)]
+    assert {labels["http_route"] for labels in with_route} == {"/echo/{text...}", "/files/{name...}"}
     assert value(found, "http_server_request_body_size_bytes_sum", http_request_method="POST") == 5
     echoes = {"http_request_method": "GET", "http_route": "/echo/{text...}"}
     assert value(found, "http_server_response_body_size_bytes_sum", **echoes) == 6
