@@ -16,7 +16,9 @@ loop is overloaded: their average, since cold caches make single calls longer, a
 thread, since the operating system interrupts calls. A handler that waits for WRITE only is sending a long
 response, of which each part may take no longer than a short request.
 
-This module reads no clock but the one that it is given: each call returns the time.
+If thousands of handles are ready, collecting the events takes longer than 10 ms. The calls of an overloaded
+turn then have twice that time, up to 50 ms: otherwise the loop would spend most of its time on collecting the
+same events again, and the overload would last.
 """
 
 from collections.abc import Callable, Iterable
@@ -29,6 +31,7 @@ from reactor.event_handler import DEADLINE, SOON, WRITE, EventHandler
 from reactor.loop_hooks import Ready
 
 TURN_SHARE = 0.010  # seconds of calls in one turn
+MAX_SHARE = 0.050  # the same, if collecting the events takes long
 MAX_SHORT = 32
 WEIGHT = 1 / 8  # of the latest call in the average length of a handler's calls
 GROUPS = 3
@@ -45,10 +48,14 @@ class CallOrder:
 
     def __init__(self, processor_time: Callable[[], float]) -> None:
         self.left_over: dict[EventHandler, int] = {}
+        self.polled_for = 0.0  # seconds that collecting the events of the next run took; 0: the loop slept
+        self._share = TURN_SHARE  # of this turn
         self._processor_time = processor_time
 
     def run(self, ready: Ready, soon: Iterable[EventHandler], began: float, dispatch: Dispatch) -> None:
         """Call ready handlers, then those scheduled by ``soon``, until the share of the turn is used."""
+        polled_for, self.polled_for = self.polled_for, 0.0
+        self._share = min(max(TURN_SHARE, 2 * polled_for), MAX_SHARE) if self.left_over else TURN_SHARE
         if self.left_over:
             # A call that is stale is ignored by ``dispatch``.
             self.left_over.update({key.data: events for key, events in ready})
@@ -72,7 +79,7 @@ class CallOrder:
         for handler in (due := deadlines.due(due_until)):
             if handler in self.left_over:  # its received bytes take precedence
                 deadlines.schedule(handler)
-            elif dispatch(handler, DEADLINE) > began + 2 * TURN_SHARE:
+            elif dispatch(handler, DEADLINE) > began + 2 * self._share:
                 due.close()  # the others are due in the next turn
 
     def _run_overloaded(self, began: float, dispatch: Dispatch) -> None:
@@ -80,7 +87,7 @@ class CallOrder:
         groups = _groups(waiting)
         used = self._processor_time()  # after the groups were made: the first call is short
         for number, group in enumerate(groups, 1):
-            ends = began + TURN_SHARE * number / GROUPS
+            ends = began + self._share * number / GROUPS
             for handler in group:
                 if handler not in waiting:  # it was in an earlier group
                     continue

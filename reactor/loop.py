@@ -131,16 +131,18 @@ class Reactor(LoopHooks):
     def _demultiplex(self, may_sleep: bool) -> tuple[Ready, float | None]:
         """Sleep until a handle is ready or a deadline passes, set ``now``, and return the ready handles.
 
-        If a deadline has passed, poll once more: bytes that arrived in time must be read before it is
-        handled, even if the process was suspended (SIGSTOP, a laptop lid) after the selector returned. Also
-        return the time before that poll: deadlines up to it are due in this turn; None if none has passed.
+        If a deadline has passed in a sleep, poll again: bytes that arrived in time precede it, even if the
+        process was suspended (SIGSTOP, a laptop lid). Also return until when deadlines are due, or None.
         """
+        may_sleep = may_sleep and not self._order.left_over
         earliest, called_at = self._deadlines.earliest(), self.clock()
         wait = earliest - called_at if may_sleep else 0.0
         timeout = 0.0 if wait < 0.0 else wait if wait < MAX_SLEEP else None if wait == inf else MAX_SLEEP
         ready = self._selector.select(timeout)
         due_until = self.now = self.began = self.returned = self.clock()
-        if earliest <= due_until:
+        if timeout == 0.0:
+            due_until, self._order.polled_for = called_at, self.began - called_at
+        elif earliest <= due_until:
             ready = self._selector.select(0)
             self.now = self.began = self.returned = self.clock()
         if self._hooks is not None:

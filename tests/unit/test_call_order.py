@@ -100,6 +100,41 @@ def test_the_first_call_is_measured_without_the_time_to_order_the_calls(
             assert names(harness.turn())[0] == "x"
 
 
+def test_calls_have_twice_the_time_of_a_long_poll(monkeypatch: pytest.MonkeyPatch) -> None:
+    with ReactorHarness() as harness:
+        overload(harness, 8)
+        select = harness.selector.select
+
+        def poll(timeout: float | None = None) -> object:
+            harness.clock.now += 4 * LONG
+            return select(timeout)
+
+        monkeypatch.setattr(harness.selector, "select", poll)
+        assert sorted(names(harness.turn())) == list("abcdefgh")
+
+
+def test_calls_after_a_long_poll_are_bounded_and_deadlines_follow(monkeypatch: pytest.MonkeyPatch) -> None:
+    with ReactorHarness() as harness:
+        overload(harness, 8)
+        for name in "ijklmnop":
+            lasting(harness, name, LONG)
+        for number in range(20):
+            name = f"d{number:02}"
+            timer = harness.add(name, ready=False, deadline=harness.clock.now)
+            timer.then["deadline"] = lambda: setattr(harness.clock, "now", harness.clock.now + SHORT)
+        select = harness.selector.select
+
+        def poll(timeout: float | None = None) -> object:
+            harness.clock.now += 1.0
+            return select(timeout)
+
+        monkeypatch.setattr(harness.selector, "select", poll)
+        began = harness.clock.now + 1.0
+        calls = harness.turn()
+        assert sum(call.endswith("deadline") for call in calls) == 20
+        assert harness.clock.now - began < 2 * call_order.MAX_SHARE + LONG
+
+
 def test_calls_before_the_overload_count() -> None:
     with ReactorHarness() as harness:
         short = lasting(harness, "x", SHORT, again=False)

@@ -225,6 +225,32 @@ def test_a_turn_without_a_passed_deadline_selects_once() -> None:
         assert harness.selector.select_calls == 1
 
 
+def test_a_turn_that_does_not_sleep_selects_once() -> None:
+    with ReactorHarness() as harness:
+        harness.add("a", ready=False, deadline=harness.clock.now - 1)
+        assert (harness.turn(), harness.selector.select_calls) == (["a deadline"], 1)
+
+
+def test_a_deadline_that_passes_in_a_poll_is_called_after_the_next_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with ReactorHarness() as harness:
+        handler = harness.add("a", ready=False, deadline=harness.clock.now + 5)
+        harness.add("b", ready=False, deadline=harness.clock.now)
+        other = harness.peer_of(handler)
+        handler.then["readable"] = lambda: setattr(handler, "deadline", harness.clock.now + 5)
+        select = harness.selector.select
+
+        def select_and_suspend(timeout: float | None = None) -> object:
+            ready = select(timeout)
+            harness.clock.now += 30
+            other.send(b"x")
+            return ready
+
+        monkeypatch.setattr(harness.selector, "select", select_and_suspend)
+        assert [harness.turn(), harness.turn()] == [["b deadline"], ["a readable"]]
+
+
 def test_a_deadline_set_by_a_slow_hook_counts_from_its_end() -> None:
     with ReactorHarness() as harness:
         first, second = harness.add("a"), harness.add("b")
