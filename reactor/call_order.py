@@ -48,20 +48,20 @@ class CallOrder:
 
     def __init__(self, processor_time: Callable[[], float]) -> None:
         self.left_over: dict[EventHandler, int] = {}
-        self.polled_for = 0.0  # seconds that collecting the events of the next run took; 0: the loop slept
+        self.polled_for = 0.0  # seconds that the last call of the selector took that did not sleep
         self._share = TURN_SHARE  # of this turn
         self._processor_time = processor_time
 
     def run(self, ready: Ready, soon: Iterable[EventHandler], began: float, dispatch: Dispatch) -> None:
         """Call ready handlers, then those scheduled by ``soon``, until the share of the turn is used."""
-        polled_for, self.polled_for = self.polled_for, 0.0
-        self._share = min(max(TURN_SHARE, 2 * polled_for), MAX_SHARE) if self.left_over else TURN_SHARE
         if self.left_over:
+            self._share = min(max(TURN_SHARE, 2 * self.polled_for), MAX_SHARE)
             # A call that is stale is ignored by ``dispatch``.
             self.left_over.update({key.data: events for key, events in ready})
             self.left_over.update(dict.fromkeys(soon, SOON))
             self._run_overloaded(began, dispatch)
             return
+        self._share = TURN_SHARE
         ends = began + TURN_SHARE
         rest = iter(ready)
         for key, events in rest:

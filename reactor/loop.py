@@ -119,7 +119,7 @@ class Reactor(LoopHooks):
     def turn(self, may_sleep: bool = True) -> None:
         """Run one turn: wait for events, and call their event handlers."""
         soon = tuple(self._soon) if self._soon else ()
-        ready, due_until = self._demultiplex(may_sleep and not soon)
+        ready, due_until = self._demultiplex(may_sleep and not soon and not self._order.left_over)
         self._order.run(ready, soon, self.began, self._dispatch)
         if due_until is not None:
             self._order.run_due(self._deadlines, due_until, self.began, self._dispatch)
@@ -134,7 +134,6 @@ class Reactor(LoopHooks):
         If a deadline has passed in a sleep, poll again: bytes that arrived in time precede it, even if the
         process was suspended (SIGSTOP, a laptop lid). Also return until when deadlines are due, or None.
         """
-        may_sleep = may_sleep and not self._order.left_over
         earliest, called_at = self._deadlines.earliest(), self.clock()
         wait = earliest - called_at if may_sleep else 0.0
         timeout = 0.0 if wait < 0.0 else wait if wait < MAX_SLEEP else None if wait == inf else MAX_SLEEP
