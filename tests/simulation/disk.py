@@ -197,12 +197,10 @@ class Disk:
 
     def note_undeletable(self, path: Path) -> None:
         """Note a name that the server could not remove."""
-        state = self.tree.state(str(path.relative_to(self.path))) if path.is_relative_to(self.path) else None
-        offer = self.tree.offers.get(state) if isinstance(state, bytes) else None
         if path.name.startswith(TEMPORARY_PREFIX) and path.exists():
             self.undeletable.add(path)
-        elif offer is not None:
-            offer.rolled_back = True
+        elif path.is_relative_to(self.path):
+            self.tree.note_undeletable(str(path.relative_to(self.path)))
 
     def issue_token(self, size: int) -> str:
         """Return a random token, for the client whose request is served."""

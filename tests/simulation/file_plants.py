@@ -79,7 +79,7 @@ def ignore_conditions_of_changes(patch: pytest.MonkeyPatch) -> None:
 
 def keep_files_of_a_failed_form(patch: pytest.MonkeyPatch) -> None:
     """Do not remove the files of a form that were stored before one failed."""
-    patch.setattr(Upload, "unlink", lambda self: None)
+    patch.setattr(Upload, "unlink", lambda self, parent: None)
 
 
 def resume_at_any_offset(patch: pytest.MonkeyPatch) -> None:

@@ -158,18 +158,33 @@ class Tree:
 
     def note_removed(self, path: str) -> None:
         """Check a file that the server has removed."""
-        state = self.state(path)
-        offer = self.offers.get(state) if isinstance(state, bytes) else None
-        conditions = self._removals.get((self.world.current, path), ())
-        is_wanted = any(condition(state) for condition in conditions)
-        is_of_form = offer is not None and offer.form is not None and offer.client == self.world.current
+        is_wanted = self._is_removal_wanted(path)
         if is_wanted:
             self._removed[path] = self._removed.get(path, 0) + 1
-        if offer is not None and is_of_form:
-            offer.rolled_back, offer.is_unclear = not is_wanted, is_wanted
-        elif not is_wanted:
+        if not self._note_undoing(path, is_wanted) and not is_wanted:
             self.world.fail(f"{path} is removed, and {self.world.current} has not asked for that")
         self.put(path, None)
+
+    def note_undeletable(self, path: str) -> None:
+        """Note a file that the server could not remove: a form is undone, or a client has asked for that."""
+        self._note_undoing(path, self._is_removal_wanted(path))
+
+    def _is_removal_wanted(self, path: str) -> bool:
+        """Return whether the client whose request is served has asked for the removal of a file."""
+        state = self.state(path)
+        return any(condition(state) for condition in self._removals.get((self.world.current, path), ()))
+
+    def _note_undoing(self, path: str, is_wanted: bool) -> bool:
+        """Note that a file of a form is undone, if the form is of the client whose request is served.
+
+        Return whether it is. If the client wants the removal, too, it is not known which of them it is.
+        """
+        state = self.state(path)
+        offer = self.offers.get(state) if isinstance(state, bytes) else None
+        if offer is None or offer.form is None or offer.client != self.world.current:
+            return False
+        offer.rolled_back, offer.is_unclear = not is_wanted, is_wanted
+        return True
 
     def note_undone(self, path: str, is_copied: bool) -> bool:
         """Note that a file of a failed form is removed in a former directory; return False for others."""
