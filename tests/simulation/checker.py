@@ -178,7 +178,10 @@ class AnswerChecker:
             self._fail(f"got a transfer coding to {exchange.words}")
         if exchange.keeps and not closes and answer.headers.get("connection") != "keep-alive":
             self._fail(f"got no Connection: keep-alive after {exchange.words}")
-        self.close_announced = closes and not exchange.closes and self.stopping
+        refuses = closes and answer.status in exchange.may_close
+        if refuses:
+            self.required = len(self.answers)
+        self.close_announced = closes and not exchange.closes and (self.stopping or refuses)
         if closes is not exchange.closes and not self.close_announced:
             self._fail(f"got Connection: {answer.headers.get('connection')} after {exchange.words}")
         self._check_date(answer)

@@ -67,6 +67,7 @@ class Disk:
         self.tree = Tree(world)
         self.tree.put("", DIRECTORY)
         self.tokens: dict[str, str] = {}  # the clients of the resumable uploads, by token
+        self.changes_before: dict[str, int] = {}  # of the tree, before each upload, by token
         self.resumables: list[OwnUpload] = []  # those of all clients
         self.last_faults: dict[str, float] = {}  # when a call has failed for a client
         # Each entity tag identifies a content in a coding.
@@ -206,6 +207,7 @@ class Disk:
         """Return a random token, for the client whose request is served."""
         token = f"{self.world.random.getrandbits(64):016x}"
         self.tokens[token] = self.world.current
+        self.changes_before[token] = self.tree.changes
         return token
 
     # At the end.

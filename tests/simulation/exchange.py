@@ -33,6 +33,7 @@ class Exchange:
     content: bytes | Check | None = None  # None when any will do
     method: str = "GET"
     closes: bool = False  # the server closes after its answer
+    may_close: tuple[int, ...] = ()  # the statuses that may refuse the body, and close the connection
     keeps: bool = False  # the answer says that the connection is kept, as in HTTP/1.0
     on_disk: bool = False  # a disk fault may change the answer
     delayed_body: bytes | None = None  # content that follows only after 100 (Continue)

@@ -75,6 +75,7 @@ class Invariants:
         site.sizes.check_turn()
         site.changed.clear()
         site.progressed.clear()
+        site.has_freed_place = False
         self._now = site.reactor.now
 
     def check_everything(self) -> None:
@@ -309,8 +310,10 @@ class Invariants:
         if handler is site.signals:
             return False
         if handler is site.acceptor:
-            # The acceptor yields to connections with bytes to read; its pause ends when a connection closes.
-            return site.network.peeked or any(state is State.CLOSED for _, _, state in site.changed)
+            # The acceptor yields to connections with bytes to read; its pause ends when a connection closes,
+            # or when the result of a closed one ends.
+            is_closed = any(state is State.CLOSED for _, _, state in site.changed)
+            return site.network.peeked or is_closed or site.has_freed_place
         assert isinstance(handler, Connection)
         # Its body made progress without a byte to send; or it changed state and was woken again.
         return (

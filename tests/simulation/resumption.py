@@ -3,7 +3,7 @@
 Any client may continue an upload whose Location its creator has got. All clients send the right bytes for
 the offset that they state. So a stored file always has the whole content, and the offset of an upload lies
 between what the server has confirmed and what clients have sent. An upload may be gone if a client has sent
-its end or cancelled it, if the disk has failed, or if there were too many.
+its end or cancelled it, if the disk has failed or its directory was removed, or if there were too many.
 """
 
 import json
@@ -68,10 +68,17 @@ class Step:
 
     @property
     def is_certain(self) -> bool:
-        """Whether the upload exists: no client has ended it, there are few, and the disk has not failed."""
+        """Whether the upload exists: no client has ended it, there are few, and its file was not lost."""
         may_have_failed = any(self.disk.has_failed(name, 0.0) for name in self.upload.others)
         too_many = len(self.disk.tokens) > self.disk.features.uploads
-        return not (self.upload.may_be_gone or too_many or may_have_failed)
+        return not (self.upload.may_be_gone or too_many or may_have_failed or self._has_lost_file)
+
+    @property
+    def _has_lost_file(self) -> bool:
+        """Whether the directory of the upload was removed after it began; a PATCH may have noticed."""
+        if not self.upload.offer.path.startswith(f"{FADING}/"):
+            return False
+        return None in self.disk.tree.states(FADING, self.disk.changes_before[self.upload.token])
 
     def verify_gone(self, answer: Answer, content: bytes) -> str:
         """Return "" if the upload may be gone."""
@@ -190,6 +197,7 @@ def _request(
     statuses: tuple[int, ...],
     *fields: str,
     body: bytes = b"",
+    may_close: tuple[int, ...] = (),
 ) -> Exchange:
     """Write a request for an upload, whose answer may be that it does not exist."""
 
@@ -204,6 +212,7 @@ def _request(
         data,
         (*statuses, 404),
         method=method,
+        may_close=may_close,
         on_disk=True,
         is_upload=True,
         verify=verify_or_gone,
@@ -280,9 +289,8 @@ def _short(writer: Writer, upload: OwnUpload) -> Exchange:
         return _status(writer, upload)
     data, step = content[start : len(content) - 1], Step(writer, upload)
     fields = [PARTIAL, f"Upload-Offset: {start}", "Upload-Complete: ?1"]
-    if (
-        step.is_certain and writer.world.random.random() < 0.5
-    ):  # in chunks, a refusal would close the connection
+    is_chunked = step.is_certain and writer.world.random.random() < 0.5
+    if is_chunked:
         upload.sent = max(upload.sent, len(content) - 1)
         fields.append("Transfer-Encoding: chunked")
         body = b"%x\r\n%b\r\n0\r\n\r\n" % (len(data), data)
@@ -295,7 +303,9 @@ def _short(writer: Writer, upload: OwnUpload) -> Exchange:
             return _explain_conflict(step, start, answer, content)
         return step.verify_progress(answer, content_type="application/problem+json")
 
-    return _request(step, "PATCH", verify, (400, 409), *fields, body=body)
+    # The upload may end before the request arrives. A refusal does not wait for the end of the chunks.
+    may_close = (404, 409) if is_chunked else ()
+    return _request(step, "PATCH", verify, (400, 409), *fields, body=body, may_close=may_close)
 
 
 def _too_long(writer: Writer, upload: OwnUpload) -> Exchange:

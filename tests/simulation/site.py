@@ -59,6 +59,12 @@ class SimulatedContext(ServerContext):
 
     site: "Site"
 
+    def forget_result(self, connection: Connection) -> None:
+        """Note that a closed connection no longer counts, which ends the acceptor's pause."""
+        before = self.occupied
+        super().forget_result(connection)
+        self.site.has_freed_place |= self.occupied < before
+
 
 class SimulatedConnection(Connection):
     """A connection that reports each change of its state."""
@@ -236,6 +242,7 @@ class Site:
         self.largest_answers: dict[str, int] = {}  # bytes in memory, by the client's name
         # How many answers a client must get whose connection is closed early, by its name.
         self.answers_before_end: dict[str, int] = {}
+        self.has_freed_place = False  # in this turn, the result of a closed connection has ended
         self.progressed: set[str] = set()  # clients whose body advanced, though no byte was sent
         self.listener = Listener(self.network)
         self.limit = random.choice((3, 12, *(1000,) * 6))
