@@ -2,12 +2,13 @@
 
 import io
 import json
+import selectors
 import socket
 from contextlib import closing
 
 import pytest
 
-from reactor.event_handler import DEADLINE, SOON, EventHandler
+from reactor.event_handler import DEADLINE, READ, SOON, WRITE, EventHandler
 from reactor.http11.message import LiveStream, Response
 from reactor.inspector.control import AFTER_STATE_CHANGE, BEFORE_SOON, BETWEEN_TURNS, Position
 from reactor.inspector.snapshot import Snapshot
@@ -34,6 +35,15 @@ def test_only_deadlines_count_as_late() -> None:
     )
     [(_, waited, dispatched, late, *_)] = snapshot.turns
     assert (waited, dispatched, late) == (0.5, 1.0, 2.0)
+
+
+def test_the_ready_handles_are_those_of_the_last_turn() -> None:
+    with closing(InstrumentedReactor([])) as reactor, closing(socket.socket()) as handle:
+        snapshot = Snapshot(reactor, [], 0.05)
+        key = selectors.SelectorKey(handle, 7, READ | WRITE, EventHandler(handle))
+        for ready, expected in (([(key, WRITE)], {7: WRITE}), ([], {})):
+            snapshot([(EventKind.SELECTED, 1.0, 0.5, ready)])
+            assert snapshot.ready == expected
 
 
 def test_a_page_gets_each_turn_once() -> None:
