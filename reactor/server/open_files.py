@@ -7,7 +7,9 @@
     large files that wait to be closed, or are being closed                  those of the worker pool
     standard streams, selector, listener, wake-ups, logs, shared directory,
     the lock of resumable uploads, and what one operation opens for a moment 30
-    the inspector                                                            its connection limit
+
+The inspector needs more, up to its own connection limit, and only raises the lowest open-file limit: watching
+a server must not change how many clients it serves.
 
 A resumable upload that no request writes to holds none. The limit of forms and listings is enforced by their
 handlers (``handlers/files/open_files.py``).
@@ -27,16 +29,16 @@ MIN_CONNECTIONS = 4
 def connection_limit(wanted: int, reserved: int = 0) -> int:
     """Return the connection limit: ``wanted``, or, if that is 0, what the open-file limit allows.
 
-    ``reserved`` descriptors are needed for others. Raise the soft open-file limit to the hard limit. Raise
-    StartError if it is too low.
+    ``reserved`` descriptors are needed for the inspector. Raise the soft open-file limit to the hard limit.
+    Raise StartError if it is too low.
     """
     files = _raise_limit()
     minimum = files_needed(MIN_CONNECTIONS, reserved)
     if files < minimum:
         raise StartError(f"open-file limit too low: {files} (minimum: {minimum}; see ulimit -n)")
-    available = (files - files // FORMS_SHARE - OTHERS - reserved) // PER_CONNECTION
+    available = (files - files // FORMS_SHARE - OTHERS) // PER_CONNECTION
     if wanted > available:
-        needed = files_needed(wanted, reserved)
+        needed = files_needed(wanted)
         raise StartError(
             f"connection limit too high: {wanted} (the open-file limit of {files} allows at most "
             f"{available}, with {PER_CONNECTION} files for each connection; {wanted} need ulimit -n {needed})"
