@@ -9,8 +9,9 @@
     pause       it ends after ``PAUSE``, or in the turn in which a connection is closed
     progress    a client that waits to be accepted while there is room is accepted
 
-The rules of eviction are written anew here, from a copy of the connections that is taken before the acceptor
-is called. While the accept queue is drained, connections that have been answered are closed first.
+The rules of eviction are implemented a second time here, from a copy of the connections that is taken before
+the acceptor is called. While the accept queue is drained, connections that have been answered are closed
+first.
 """
 
 from math import inf

@@ -92,7 +92,7 @@ def call_without_a_share(patch: pytest.MonkeyPatch) -> None:
 
 
 def count_all_windows_together(patch: pytest.MonkeyPatch) -> None:
-    """Never begin to count a body's bytes anew: one that was fast may become slow."""
+    """Never restart the count of the bytes of a body: a client that was fast may become slow."""
     measure = RequestBody.measure_rate
 
     def again(self: RequestBody, settings: Settings) -> str | None:
