@@ -783,7 +783,7 @@ class Connection(EventHandler, ConnectionHooks):
 
     def _check_write_timeout(self) -> None:
         """Reset the connection if the client has read nothing for the write timeout."""
-        next_check = self._write_timeout.check(self._context.reactor.now)
+        next_check = self._write_timeout.check(self._context.reactor.now, self.deadline)
         if next_check is not None:
             self.deadline = next_check
         else:

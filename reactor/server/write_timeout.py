@@ -32,28 +32,38 @@ class WriteTimeout:
     ``ends`` is when it ends unless the client acknowledges bytes; -inf before the first start.
     """
 
-    __slots__ = ("_count", "_length", "_socket", "_unacknowledged", "ends")
+    __slots__ = ("_count", "_due", "_length", "_socket", "_unacknowledged", "ends")
 
     def __init__(self, sock: socket.socket, length: float, unacknowledged: Unacknowledged) -> None:
         self._socket = sock
         self._length = length
         self._count = unacknowledged
         self._unacknowledged = 0  # at the last check
+        self._due = 0.0  # when the next check is due
         self.ends = -inf
 
     def start(self, now: float) -> float:
-        """Start; return when to check first."""
+        """Start; return when the first check is due."""
         self._unacknowledged = self._count(self._socket)
         self.ends = now + self._length
-        return self.next_check(now)
+        return self._plan(now)
 
-    def check(self, now: float) -> float | None:
-        """Restart if the client has acknowledged bytes; return when to check again, None if it has ended."""
+    def check(self, now: float, due: float) -> float | None:
+        """Restart if the client has acknowledged bytes; return when to check again, None if it has ended.
+
+        ``due`` is when this check was due: later than planned if a long callback has extended the deadline of
+        the connection. The timeout is extended by as much.
+        """
+        self.ends += due - self._due
         before, self._unacknowledged = self._unacknowledged, self._count(self._socket)
         if self._unacknowledged < before:
             self.ends = now + self._length
-        return min(self.next_check(now), self.ends) if now < self.ends else None
+        return self._plan(now) if now < self.ends else None
 
     def next_check(self, now: float) -> float:
         """Return when a check follows that of now."""
         return now + self._length / CHECKS
+
+    def _plan(self, now: float) -> float:
+        self._due = min(self.next_check(now), self.ends)
+        return self._due

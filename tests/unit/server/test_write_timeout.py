@@ -3,7 +3,7 @@
 import logging
 import os
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from itertools import chain, repeat
 from pathlib import Path
 
@@ -201,6 +201,29 @@ def test_acknowledged_bytes_renew_it_for_a_live_stream_that_was_idle(version: st
             server.clock.advance(5)
             assert server.context.connections
         server.clock.advance(5)
+        assert not server.context.connections
+
+
+@pytest.mark.parametrize("when", ["before the response", "before its first chunk"])
+def test_a_suspension_during_a_callback_does_not_use_up_the_write_timeout(when: str) -> None:
+    def suspend(moment: str) -> None:
+        if moment == when:
+            server.clock.now += 100
+
+    def respond() -> Response:
+        suspend("before the response")
+        return Response(200, chunks())
+
+    def chunks() -> Iterator[bytes]:
+        suspend("before its first chunk")
+        yield from repeat(bytes(100_000))
+
+    with Harness(answering(respond)) as server:
+        server.connect().send(request("/0"))
+        for _ in range(59):
+            server.clock.advance(1)
+            assert server.context.connections
+        server.clock.advance(1)
         assert not server.context.connections
 
 
