@@ -414,13 +414,14 @@ def modified(content: State) -> int:
     """Return the modification time of a file with this content, in nanoseconds since the epoch.
 
     For one of eight it is 1, as in reproducible builds, and for another one it is in the future; the other
-    files are old, and thus cached.
+    files are old, and thus cached. Its last digits identify the content: entity tags are made of it, and the
+    real file system gives the inode of a removed file to the next one.
     """
     if not isinstance(content, bytes):
         return 2_000_000_000
     number = zlib.crc32(content)
     seconds = {0: 1, 1: 3_000_000_000}.get(number % 8, 1_000_000_000 + number % 600_000_000)
-    return seconds * 1_000_000_000 + number % 1000 * 1_000_000
+    return seconds * 1_000_000_000 + number % 1_000_000_000
 
 
 def last_modified(content: bytes) -> str | None:

@@ -103,11 +103,12 @@ class Download:
         """Return what is wrong with an answer, "" if it is right for a state since the request was sent."""
         problems = []
         states = self._disk.tree.states(self.path, self._since)
+        is_certain = answer.status == 200 and (self.method == "GET" or len(states) == 1)
         for state, coding in product(states, self._codings()):
             expected = self._expect(state, coding)
             problem = self._compare(expected, answer, content)
             if not problem and isinstance(state, bytes) and answer.status in (200, 206, 304):
-                problem = self._learn_tag(answer, coding, state)
+                problem = self._learn_tag(answer, coding, state, is_certain)
             if not problem:
                 return ""
             problems.append(f"{expected.status}: {problem}")
@@ -198,14 +199,13 @@ class Download:
             return "another content"
         return explain_wrong_fields(headers, expected.fields)
 
-    def _learn_tag(self, answer: Answer, coding: str, content: bytes) -> str:
+    def _learn_tag(self, answer: Answer, coding: str, content: bytes, is_certain: bool) -> str:
         """Return "" if the entity tag of an answer identifies this content in this coding."""
-        if answer.status != 200 and (content, coding) not in self._disk.tags:
-            return ""  # another content may have the same answer
-        tag = answer.headers["etag"]
-        known = self._disk.tagged.setdefault(tag, (content, coding))
-        self._disk.tags.setdefault((content, coding), tag)
-        if known != (content, coding) or not re.fullmatch('"[^"]+"', tag):
+        tag, variant = answer.headers["etag"], (content, coding)
+        if is_certain:  # otherwise another content may have the same answer
+            self._disk.tagged.setdefault(tag, variant)
+            self._disk.tags.setdefault(variant, tag)
+        if self._disk.tagged.get(tag, variant) != variant or not re.fullmatch('"[^"]+"', tag):
             return f"the entity tag {tag} identifies another content"
         return ""
 
