@@ -184,6 +184,9 @@ class Tree:
         if offer is None or offer.form is None or offer.client != self.world.current:
             return False
         offer.rolled_back, offer.is_unclear = not is_wanted, is_wanted
+        for each in offer.form:  # what another client has removed or replaced meanwhile needs no undoing
+            if each.stored_as and not each.rolled_back and self.state(each.stored_as) != each.content:
+                each.is_unclear = True
         return True
 
     def note_undone(self, path: str, is_copied: bool) -> bool:
