@@ -110,6 +110,7 @@ class Socket(Handle):
         network.world.log("  %s: recv: %s", self.name, ByteSummary(data))
         self._changed()
         if data:
+            tcp.received_at = network.world.now
             tcp.notify_client()
         return data
 

@@ -37,6 +37,7 @@ class TcpConnection:
         self.accepted_at = 0.0
         self.shut_at = inf  # when the server has said that it sends no more
         self.closed_at = inf  # when the server has closed
+        self.received_at = -inf  # when the server has received last
         self.read_at = 0.0  # when the client has read last
         self.sent_late = False  # the client has sent bytes after the server had closed
         self.notify_client: Callable[[], None] = lambda: None
