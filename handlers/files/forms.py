@@ -297,7 +297,7 @@ class FormReader:
         if end < 0:
             self._searched = max(0, len(buffer) - 3)
             return None
-        lines = bytes(buffer[2:end]).split(b"\r\n")
+        lines = bytes(buffer[2:end]).split(b"\r\n") if end else []
         del buffer[: end + 2]
         self._searched = 0
         self._line_end = 2

@@ -76,6 +76,13 @@ def test_all_addresses_get_one_line_each(
         assert others == [f"reactor: also on {url}" for url in urls[1:]]
 
 
+@needs_ipv6
+@pytest.mark.parametrize("value", [0, 1])
+def test_whether_ipv6_sockets_accept_ipv4_is_asked(value: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(socket.socket, "getsockopt", lambda self, level, option: value, raising=False)
+    assert module._ipv6_only() is bool(value)
+
+
 def test_every_url_that_is_printed_reaches_the_server() -> None:
     with CommandServer("--host", "0.0.0.0") as server:
         for url in (f"{server.url}/", *also_on(server)):

@@ -2,7 +2,7 @@
 
 import json
 import re
-from urllib.parse import urljoin
+from urllib.parse import unquote, urljoin
 
 import pytest
 
@@ -97,6 +97,7 @@ def test_the_links_lead_to_the_folder_and_to_the_start(path: str, links: list[st
     assert all(re.fullmatch(r"\./|(\.\./)+", link) for link in found)
     address = prefix + (path.removeprefix("http://test") or "/")
     assert [urljoin(address, link) for link in found] == [prefix + link for link in links]
+    assert re.findall("<bdi>([^<]*)</bdi>", page(path)) == [unquote(link) for link in links[:-1]]
 
 
 def test_a_form_that_is_refused_leads_back_to_its_page() -> None:

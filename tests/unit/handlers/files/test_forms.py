@@ -253,6 +253,10 @@ def test_files_in_a_nested_multipart_are_415() -> None:
             " (expected form-data with a name)",
         ),
         (
+            "",
+            "missing or invalid Content-Disposition in the form: '' (expected form-data with a name)",
+        ),
+        (
             "Content-Disposition: form-data; name=a b",
             "malformed parameters: '; name=a b' (expected ; NAME=VALUE or ; NAME=\"VALUE\")",
         ),
