@@ -175,6 +175,7 @@ def test_hello_contains_states_steps_and_demos(server: Microscope) -> None:
         hello = stream.hello
     assert [state["name"] for state in hello["states"]] == NAMES
     assert [state["successors"] for state in hello["states"]] == SUCCESSORS
+    assert {state["name"] for state in hello["states"] if state["interest"] == "-"} == {"YIELDING", "CLOSED"}
     steps = {step["name"]: step for step in hello["steps"]}
     assert list(steps)[:5] == ["earliest", "select", "dispatch", "soon", "late"]
     for step in steps.values():

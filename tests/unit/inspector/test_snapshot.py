@@ -12,12 +12,17 @@ from reactor.event_handler import DEADLINE, READ, SOON, WRITE, EventHandler
 from reactor.http11.message import LiveStream, Response
 from reactor.inspector.control import AFTER_STATE_CHANGE, BEFORE_SOON, BETWEEN_TURNS, Position
 from reactor.inspector.snapshot import Snapshot
-from reactor.inspector.sse import PageStream, describe_position
+from reactor.inspector.sse import FrameBuilder, PageStream, describe_position
+from reactor.inspector.stepping import SteppedReactor
+from reactor.loop import Reactor
 from reactor.observe.events import EventKind, descriptor_of
-from reactor.observe.instrumented import InstrumentedReactor
+from reactor.observe.instrumented import InstrumentedConnection, InstrumentedReactor
 from reactor.routing import Router
-from tests.support.in_process import Harness
+from reactor.server.state import State
+from reactor.settings import Settings
+from tests.support.in_process import EagerSelector, Harness
 
+SLOW_TURN = Settings().slow_turn
 SIZE = 600_000
 
 
@@ -62,6 +67,20 @@ def test_a_page_gets_each_turn_once() -> None:
         snapshot.turns.append((number, 0.5, 0.0, 0.0, 0, 0))
         page.send(snapshot, {})
     assert sent == [[[2, 0.5, 0.0, 0.0, 0, 0]], [[3, 0.5, 0.0, 0.0, 0, 0]]]
+
+
+def test_a_connection_that_was_not_recorded_yet_is_counted_and_not_shown() -> None:
+    with (
+        closing(Reactor(EagerSelector())) as outer,
+        closing(SteppedReactor(outer, [], EagerSelector(), SLOW_TURN)) as reactor,
+        Harness(subscribers=[lambda events: None]) as server,
+    ):
+        server.connect()
+        [connection] = server.context.connections.values()
+        assert isinstance(connection, InstrumentedConnection)
+        frame = FrameBuilder(reactor).make(Snapshot(reactor, [], SLOW_TURN), [connection], [])
+    assert frame["chips"] == []
+    assert frame["counts"] == [state is State.ACCEPTED for state in State]
 
 
 def test_a_closed_handle_has_no_descriptor() -> None:

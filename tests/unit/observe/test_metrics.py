@@ -125,17 +125,19 @@ def test_turns_and_ready_events_are_counted() -> None:
 
 
 @pytest.mark.parametrize(("events", "lag"), [(READ, 0.5), (WRITE, 0.5), (SOON, 0.0), (DEADLINE, 0.0)])
-def test_the_lag_is_the_wait_of_a_ready_handle(events: int, lag: float) -> None:
+def test_the_wait_for_events_and_the_lag_of_ready_handles_are_counted(events: int, lag: float) -> None:
     metrics = Metrics()
     with Harness(subscribers=[metrics]) as server:
         metrics(
             [
-                (EventKind.SELECTED, 1.0, 0.0, []),
+                (EventKind.SELECTED, 1.0, 0.25, []),
                 (EventKind.CALLED, 2.0, EventHandler(), events, 1.5),
                 (EventKind.TURN_ENDED, 2.0, 1, 1.0),
             ]
         )
-        assert value(samples(metrics, server), "reactor_loop_lag_seconds_sum") == lag
+        found = samples(metrics, server)
+    assert value(found, "reactor_loop_lag_seconds_sum") == lag
+    assert value(found, "reactor_loop_waiting_seconds_total") == 0.25
 
 
 def test_a_request_is_active_until_its_response_is_sent() -> None:
