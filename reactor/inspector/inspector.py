@@ -78,7 +78,6 @@ class Inspector(Instrumentation):
         self._stack.callback(acceptor.close)
         self._stack.callback(subscribers.close)
         self.run_loop.register(acceptor)
-        self.run_loop.register(subscribers)
 
     def on_signal(self, server: Server, number: int) -> None:
         """Forward a signal to the server, which handles it in a turn of its own, between two calls."""

@@ -1,12 +1,13 @@
 """The serializer: framing and persistence of every kind of response."""
 
 from collections.abc import Iterator
+from contextlib import nullcontext
 
 import pytest
 
 from reactor.http11 import serializer as serializer_module
 from reactor.http11.message import Content, FileSlice, LiveStream, Response
-from reactor.http11.serializer import ChunkSource, Serializer
+from reactor.http11.serializer import ChunkSource, Serializer, interim
 from tests.unit.http11.written import DATE, TEXT, OpenFile, Pieces, answer, whole, write
 
 # Bytes.
@@ -116,6 +117,12 @@ def test_a_status_that_is_not_final_is_refused(status: int) -> None:
     for _ in range(2):
         with pytest.raises(ValueError, match="status"):
             write(Response(status))
+
+
+@pytest.mark.parametrize(("status", "is_interim"), [(99, False), (100, True), (199, True), (200, False)])
+def test_only_an_interim_status_makes_an_interim_response(status: int, is_interim: bool) -> None:
+    with nullcontext() if is_interim else pytest.raises(ValueError, match=f"interim status: {status}"):
+        assert interim(status).startswith(b"HTTP/1.1 %d " % status)
 
 
 @pytest.mark.parametrize("coding", [None, "gzip"])
