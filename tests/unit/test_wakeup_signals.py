@@ -8,6 +8,7 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from operator import contains
+from select import select
 
 import pytest
 
@@ -66,6 +67,7 @@ def read_signals(*numbers: int) -> list[int]:
             os.kill(os.getpid(), number)
         assert came == [], "a signal was handled outside the reactor's turn"
         turns_until(reactor, lambda: len(came) >= len(numbers))
+        assert not select([signals.handle], [], [], 0)[0], "the loop would not sleep"
     finally:
         reactor.remove(signals)
         signals.close()

@@ -1,5 +1,6 @@
 """Form uploads to a directory: either all files are stored or none."""
 
+import logging
 import re
 import resource
 from contextlib import closing
@@ -168,6 +169,12 @@ def test_special_characters_in_names_are_kept(shared: Shared, client: Client) ->
 def test_a_form_without_files_is_refused(shared: Shared, client: Client, content: bytes) -> None:
     answer = submit(client, "/files/", content)
     assert (answer.status, answer.content) == (400, b"the form contains no file\n")
+    shared.assert_untouched()
+
+
+def test_an_empty_form_is_refused(shared: Shared, client: Client, caplog: pytest.LogCaptureFixture) -> None:
+    assert submit(client, "/files/", b"").status == 400
+    assert not [each.getMessage() for each in caplog.records if each.levelno >= logging.ERROR]
     shared.assert_untouched()
 
 
