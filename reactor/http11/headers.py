@@ -1,6 +1,7 @@
 """Headers: the header lines of one message, in order, looked up case-insensitively.
 
-1. ``read_header_line`` parses one line: from bytes to a checked name and value.
+1. ``read_header_line`` parses one line: from bytes to a checked name and value. The lines of a request head,
+   which have been checked together, are parsed when a header is used.
 2. Lines with the same name are combined into one value, joined by commas (RFC 9110, 5.3). If a header that
    must be unique (Host, Content-Length) is repeated, its combined value does not match its grammar, so
    duplicates need no check of their own.
@@ -12,6 +13,7 @@ A *header* is a name and a value; a *header line* is one line of a message, befo
 are combined. The RFCs say "field" and "field line"; here, a field is one of a form.
 """
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TypeVar, overload
 
@@ -22,6 +24,9 @@ Default = TypeVar("Default")
 
 # One checked header line: the name in lower case, the value, the name as received.
 HeaderLine = tuple[str, str, str]
+
+# The names and values in a head that matches the grammar; the values have trailing whitespace.
+_find_lines = re.compile(r"\r\n([^:\r]+):[\t ]*([^\r]*)").findall
 
 
 def read_header_line(line: bytes) -> HeaderLine:
@@ -65,16 +70,26 @@ def combine(lines: Iterable[HeaderLine]) -> dict[str, str]:
 class Headers(Mapping[str, str]):
     """An immutable mapping from header name (any case) to combined value.
 
+    It is made from header lines, or from a whole request head that matches the grammar.
+
     >>> headers = Headers([("accept", "a", "Accept"), ("accept", "b", "ACCEPT")])
     >>> headers["Accept"], headers.get_all("accept"), "host" in headers
     ('a, b', ['a', 'b'], False)
     """
 
-    __slots__ = ("_combined", "_lines")
+    __slots__ = ("_combined", "_source")
 
-    def __init__(self, lines: Iterable[HeaderLine] = ()) -> None:
-        self._lines = tuple(lines)
-        self._combined: dict[str, str] = {}  # combined on first use: many handlers do not read headers
+    def __init__(self, source: Iterable[HeaderLine] | bytes = ()) -> None:
+        # Parsed and combined on first use: many handlers do not read headers.
+        self._source = source if isinstance(source, bytes) else tuple(source)
+        self._combined: dict[str, str] = {}
+
+    @property
+    def _lines(self) -> tuple[HeaderLine, ...]:
+        if isinstance(self._source, bytes):
+            found = _find_lines(self._source.decode("latin-1"))
+            self._source = tuple([(name.lower(), value.rstrip(" \t"), name) for name, value in found])
+        return self._source
 
     @property
     def _values(self) -> dict[str, str]:
@@ -113,11 +128,6 @@ class Headers(Mapping[str, str]):
         """Every header line as (name as received, value), in the order received."""
         return [(name, value) for _, value, name in self._lines]
 
-    @property
-    def line_count(self) -> int:
-        """The number of header lines; ``len()`` counts names."""
-        return len(self._lines)
-
     def get_all(self, name: str) -> list[str]:
         """Return the value of each line with this name, in order; an empty list if it is missing."""
         return [value for lower, value, _ in self._lines if lower == name.lower()]
@@ -126,7 +136,3 @@ class Headers(Mapping[str, str]):
         """Return a copy in which one line, placed first, replaces all lines with this name."""
         others = (line for line in self._lines if line[0] != name.lower())
         return Headers([(name.lower(), value, name), *others])
-
-    def followed_by(self, line: HeaderLine) -> "Headers":
-        """Return a copy with one more line at the end."""
-        return Headers((*self._lines, line))

@@ -75,17 +75,11 @@ class Head:
         self.coding = coding
         self.host = host
 
-    def with_headers(self, headers: Headers) -> "Head":
-        """Return a copy with other headers; the interpreted values must still be right."""
-        return self._with(headers, self.host)
-
     def with_authority(self, authority: str) -> "Head":
         """Return a copy with the authority of the target in place of Host (RFC 9112, 3.2.2)."""
-        return self._with(self.headers.replacing("Host", authority), authority)
-
-    def _with(self, headers: Headers, host: str | None) -> "Head":
+        headers = self.headers.replacing("Host", authority)
         return Head(
-            self.version, headers, self.length, self.keep_alive, self.expects_continue, self.coding, host
+            self.version, headers, self.length, self.keep_alive, self.expects_continue, self.coding, authority
         )
 
 

@@ -63,8 +63,12 @@ def read_target(method: str, target: bytes) -> Target:
     match = match_origin_form(target)
     if match is None:
         return _read_other_form(method, target)
-    path = match[1].decode("ascii")
-    query = match[2]
+    return origin_form(match[1], match[2])
+
+
+def origin_form(path_bytes: bytes, query: bytes | None) -> Target:
+    """Return the target of a path and a query that match the grammar; raise ProtocolError(400)."""
+    path = path_bytes.decode("ascii")
     return Target(path, _segments(path), query if query is None else query.decode("ascii"))
 
 

@@ -64,9 +64,10 @@ class ParserProperty:
                 outcome = self.deliver(pieces, HeadReader(self.settings))
                 if outcome != expected:
                     return f"{how} instead of whole: {difference(expected, outcome)}"
-            outcome = self.deliver([data], self.heads)
-            if outcome != expected:
-                return f"cached heads change the outcome: {difference(expected, outcome)}"
+            for _ in range(3):  # a head is cached when it is received for the second time
+                outcome = self.deliver([data], self.heads)
+                if outcome != expected:
+                    return f"cached heads change the outcome: {difference(expected, outcome)}"
         except BrokenPropertyError as fault:
             return str(fault)
         except Exception as error:

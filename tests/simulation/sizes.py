@@ -4,7 +4,7 @@
     soon, left over       no closed connection in the first; both are empty at the end
     connection            between two requests it keeps no byte, body or log entry
     share of a turn       bytes received and sent, requests, and bytes compressed
-    caches                of heads, lines, chunk sizes, compressed content and files: entries and key lengths
+    caches                of heads, chunk sizes, compressed content and files: entries and key lengths
     access log            empty after each turn
     results, workers      none is left at the end
 
@@ -34,8 +34,6 @@ def shrink_caches(context: ServerContext) -> None:
     """Replace the caches of a server by small ones."""
     reader = context.head_reader
     reader.heads = BoundedCache(CACHE_ENTRIES, CACHED_LENGTH)
-    reader._header_blocks = BoundedCache(CACHE_ENTRIES, CACHED_LENGTH)
-    reader._lines = BoundedCache(CACHE_ENTRIES, CACHED_LENGTH)
     reader.chunk_sizes = BoundedCache(CACHE_ENTRIES, 8)
     context.serializer._compressed = BoundedCache(CACHE_ENTRIES, CACHED_LENGTH)
 
@@ -107,8 +105,6 @@ class Sizes:
         site, reader = self._site, self._site.context.head_reader
         caches: dict[str, BoundedCache[bytes, Any]] = {
             "heads": reader.heads,
-            "header blocks": reader._header_blocks,
-            "lines": reader._lines,
             "chunk sizes": reader.chunk_sizes,
             "compressed content": site.context.serializer._compressed,
         }
