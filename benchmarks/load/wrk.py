@@ -80,7 +80,7 @@ def run(server: RunningServer, workload: Workload, connections: int, seconds: fl
         for number, request in enumerate(requests, 1):
             (Path(scratch) / str(number)).write_bytes(request)
         options = ["-t1", f"-c{connections}", f"-d{ceil(seconds) + TIMEOUT}s", f"--timeout={TIMEOUT}s"]
-        arguments = [scratch, len(requests), NUMBER, fresh_numbers(), DIGITS]
+        arguments = [scratch, len(requests), NUMBER, fresh_numbers(), DIGITS, workload.depth]
         command = ["wrk", *options, "-s", str(SCRIPT), server.url, "--", *map(str, arguments)]
         output = _run(command, seconds)
     try:
