@@ -60,6 +60,7 @@ def measure(server: RunningServer, workload: Workload, connections: int, seconds
         asked=connections,
         established=max(0, connections - counts["connect"]),  # wrk only reports failed connections
         client="wrk",
+        shared_core=server.shares_core(),
     )
 
 

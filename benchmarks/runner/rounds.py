@@ -80,7 +80,7 @@ class Turn:
         else:
             sample = wrk.measure(server, workload.at(server.adapter.target), connections, seconds)
             sample = replace(sample, verified=verify(server, workload))
-        return replace(sample, workload=name or workload.name, x=x, shared_core=server.shares_core())
+        return replace(sample, workload=name or workload.name, x=x)
 
 
 @dataclass(frozen=True)

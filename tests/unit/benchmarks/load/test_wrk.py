@@ -124,6 +124,7 @@ def test_wrk_times_out_on_a_silent_server() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         sample = wrk.measure(stand_in(listener), WORKLOADS["hot"], 2, SECONDS)
     assert (sample.requests, sample.errors, sample.failures) == (0, 2, {"timeout": 2})
+    assert sample.shared_core
 
 
 @needs_wrk
@@ -167,6 +168,7 @@ def stand_in(listener: socket.socket) -> RunningServer:
     host, port = listener.getsockname()
     url = f"http://{host}:{port}"
     known = SimpleNamespace(name="x", host=host, port=port, url=url, cpu=lambda: 0.0, resident=lambda: 0)
+    known.shares_core = lambda: True
     return cast(RunningServer, known)
 
 
