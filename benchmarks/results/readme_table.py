@@ -22,11 +22,10 @@ def markdown(run: Run) -> str:
     )
     warnings = [f"- {each.name}: {escaped(each.words)}." for each in checks if each.result == WARN]
     above = textwrap.fill(measured, WIDTH, break_long_words=False, break_on_hyphens=False)
-    passed = f"Self-checks: {summary(checks)}."
     shown = (*summary_tables(run), *tables(run, "attack")[:1])
     skipped = [f"- Not measured: {what}: {escaped(why)}." for what, why in run.skipped.items()]
     written = [f"{each.title}:\n\n{each.markdown()}" for each in shown]
-    return "\n\n".join([above, *written, passed, *warnings, *skipped])
+    return "\n\n".join([above, *written, f"Self-checks: {summary(checks)}.", *warnings, *skipped])
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -13,7 +13,7 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from benchmarks.results import statistics, units
-from benchmarks.results.checks import check
+from benchmarks.results.checks import BUSY, check
 from benchmarks.results.samples import Run, errors_text
 from benchmarks.results.statistics import COMPARISONS, MEMORY, Row, figures, grouped, observed, rows
 from benchmarks.results.targets import Verdict, evaluate, score
@@ -162,11 +162,12 @@ def cpu_table(run: Run) -> Table:
         words = f"{number(row.cpu.median * 1e6)}{row.cpu.plus_minus}" if row.cpu else UNKNOWN
         if name in WORKLOADS and WORKLOADS[name].size >= MIB:
             words = f"{row.rate}/s{row.rate.plus_minus}"
+        words += " *" * any(each.client_cpu >= BUSY for each in row.samples)
         cells.setdefault(name, {})[peer] = words
     known = (*PEERS_SHOWN, *(peer for peer in run.peers if peer not in PEERS))
     peers = [peer for peer in known if any(peer in line for line in cells.values())]
     lines = [[name, *(line.get(peer, NOTHING) for peer in peers)] for name, line in cells.items()]
-    title = "CPU time per request in microseconds; for large files requests/s"
+    title = "CPU time per request in µs; for large files requests/s; * limited by the client"
     return Table(title, ("workload", *peers), (LEFT, *[RIGHT] * len(peers)), lines)
 
 
@@ -195,9 +196,8 @@ def run_tables(run: Run) -> dict[str, Table]:
 
 def closing_tables(run: Run) -> list[Table]:
     """Return the tables below those of the questions: summary, self-checks, what was not measured."""
-    others = run_tables(run)
-    shown = [others[title] for title in ("self-checks", "not measured") if title in others]
-    return [*summary_tables(run), *shown]
+    shown = map(run_tables(run).get, ("self-checks", "not measured"))
+    return [*summary_tables(run), *filter(None, shown)]
 
 
 def figures_table(run: Run) -> Table:

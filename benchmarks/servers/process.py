@@ -38,7 +38,6 @@ ROOT = Path(__file__).parents[2]
 START_TIMEOUT = 20.0  # seconds, for a server to start
 STOP_TIMEOUT = 3.0  # seconds, for a server to stop before it is killed
 LAST_LINES = 10  # of a server's output, shown if it does not start
-CPU_CLOCK = 2  # kind of clock: CPU time of a process
 _PR_SET_PDEATHSIG = 1  # prctl(2)
 _LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
 
@@ -62,7 +61,7 @@ def pin_to_core(core: int) -> bool:
 def cpu_seconds(process: "psutil.Process") -> float:
     """Return the CPU time of all threads of a process, including those that have ended."""
     if sys.platform == "linux":  # the scheduler's accounting, in nanoseconds: clock_getcpuclockid(3)
-        return time.clock_gettime(~process.pid << 3 | CPU_CLOCK)
+        return time.clock_gettime(~process.pid << 3 | 2)
     return sum(process.cpu_times()[:2])
 
 
