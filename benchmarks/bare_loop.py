@@ -1,4 +1,4 @@
-"""The floor: a selectors loop that receives, sends a constant response, and does nothing else.
+"""The floor: a selectors loop that receives, sends a constant response per head, and does nothing else.
 
 It is the upper bound for a Python server on one selector; the difference to it is the cost of HTTP.
 The benchmarks run it as ``python -m benchmarks.bare_loop PORT``.
@@ -30,8 +30,8 @@ def main(port: int) -> None:
                 continue
             connection = key.data
             try:
-                if connection.recv(65536):
-                    connection.send(RESPONSE)
+                if data := connection.recv(65536):
+                    connection.send(RESPONSE * data.count(b"\r\n\r\n"))
                     continue
             except OSError:
                 pass  # reset by the load generator at the end of a round

@@ -64,7 +64,7 @@ class AttackRun:
         group.tally = before = Tally()
         self._ask_while(self.scale.attack / 6, lambda: True)
         self._command("report")
-        files, resident = server.descriptors(), server.resident()
+        files, resident, shared_core = server.descriptors(), server.resident(), server.shares_core()
         group.tally = tally = Tally()
         began = group.clock()
         self._arrive()
@@ -104,6 +104,7 @@ class AttackRun:
             failures=dict(failures),
             server_cpu=cpu,
             resident=attacked,
+            shared_core=shared_core,
             established=never_lost,
             observed=self.observed,
         )

@@ -12,7 +12,6 @@ once, when one is due, or never. Response times are measured from when a request
 import errno
 import itertools
 import socket
-import time
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -20,7 +19,7 @@ from math import inf
 
 from benchmarks.load.histogram import Histogram
 from benchmarks.load.responses import ResponseError, ResponseReader
-from benchmarks.servers.workloads import DIGITS, NUMBER, numbered
+from benchmarks.servers.workloads import NUMBER, fresh_numbers, numbered
 from reactor.event_handler import EventHandler, Interest
 from reactor.loop import Reactor
 
@@ -71,8 +70,7 @@ class ClientGroup(EventHandler):
         self.returning = True  # whether disconnected requesters reconnect
         self._request, self._expected = request, expected  # the response body
         self._constant = None if NUMBER.encode() in request else (request, expected)
-        # Starts at the time in microseconds, so that two runs use different numbers.
-        self._numbers = itertools.count(time.time_ns() // 1000)
+        self._numbers = itertools.count(fresh_numbers())
         super().__init__(deadline=self.clock())
         self.reactor.register(self)
 
@@ -80,7 +78,7 @@ class ClientGroup(EventHandler):
         """Return the next request, and the expected response body."""
         if self._constant:
             return self._constant
-        number = next(self._numbers) % 10**DIGITS
+        number = next(self._numbers)
         return numbered(self._request, number), numbered(self._expected, number)
 
     def start(self, pace: Pace, requesters: Iterable["Requester"]) -> None:

@@ -37,7 +37,8 @@ def measure(server: RunningServer, job: Job) -> Sample:
         began, used = time.monotonic(), server.cpu()
         sample: Sample = receive(job.seconds + 2 * ANSWER_TIMEOUT)
         took, used = time.monotonic() - began, server.cpu() - used
-        return replace(sample, peer=server.name, server_cpu=used / took, resident=server.resident())
+        sample = replace(sample, resident=server.resident(), shared_core=server.shares_core())
+        return replace(sample, peer=server.name, server_cpu=used / took)
 
 
 @contextmanager

@@ -1,8 +1,11 @@
 -- Requests for wrk, and its result as JSON, in the last line. Arguments: the directory with the requests, their number,
--- the placeholder of a number, the first number, and its digits.
+-- the placeholder of a number, the first number, its digits, and the pipelined requests per batch.
 --
 -- Requests are read from files and split at the placeholder. A constant request is given to wrk once, which is
 -- faster than calling a function for each. CPU time is read before the histogram is written.
+--
+-- No two requests have the same number: wrk has one thread, thus one counter for all connections, and each run of wrk
+-- has a range of numbers of its own.
 
 local function pieces_of(path, placeholder)
    local file = assert(io.open(path, "rb"))
@@ -18,18 +21,21 @@ local function pieces_of(path, placeholder)
 end
 
 function init(arguments)
-   local directory, count, placeholder, number, digits = unpack(arguments)
+   local directory, count, placeholder, number, digits, depth = unpack(arguments)
    local templates, form = {}, "%0" .. digits .. "d"
    for index = 1, count do templates[index] = pieces_of(directory .. "/" .. index, placeholder) end
    if #templates == 1 and #templates[1] == 1 then
-      wrk.format = function() return templates[1][1] end
+      local batch = templates[1][1]:rep(depth)
+      wrk.format = function() return batch end
       return
    end
+   local batch = {}
    request = function()
-      number = number + 1
-      local pieces = templates[number % count + 1]
-      if #pieces == 1 then return pieces[1] end
-      return table.concat(pieces, string.format(form, number))
+      for index = 1, depth do
+         number = number + 1
+         batch[index] = table.concat(templates[number % count + 1], string.format(form, number))
+      end
+      return table.concat(batch)
    end
 end
 

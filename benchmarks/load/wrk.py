@@ -60,6 +60,7 @@ def measure(server: RunningServer, workload: Workload, connections: int, seconds
         asked=connections,
         established=max(0, connections - counts["connect"]),  # wrk only reports failed connections
         client="wrk",
+        shared_core=server.shares_core(),
     )
 
 
@@ -80,7 +81,7 @@ def run(server: RunningServer, workload: Workload, connections: int, seconds: fl
         for number, request in enumerate(requests, 1):
             (Path(scratch) / str(number)).write_bytes(request)
         options = ["-t1", f"-c{connections}", f"-d{ceil(seconds) + TIMEOUT}s", f"--timeout={TIMEOUT}s"]
-        arguments = [scratch, len(requests), NUMBER, fresh_numbers(), DIGITS]
+        arguments = [scratch, len(requests), NUMBER, fresh_numbers(), DIGITS, workload.depth]
         command = ["wrk", *options, "-s", str(SCRIPT), server.url, "--", *map(str, arguments)]
         output = _run(command, seconds)
     try:

@@ -3,10 +3,10 @@
 import importlib
 from typing import Any
 
+from benchmarks.results.statistics import COMPARISONS
 from benchmarks.results.tables import SHOWN
 
 QUESTIONS = {name: shown.question for name, shown in SHOWN.items()}
-COMPARISONS = ("throughput", "files", "compression", "watching")
 
 
 def question_module(question: str) -> Any:

@@ -13,7 +13,7 @@ SIZES = (1, 8, 64, 512, 4096, 10_000)
 QUICK_SIZES = (1, 8, 64)
 USUAL_PEERS = ("bare loop", "reactor", "nginx", "uvicorn", "granian")
 # Slow servers, with which the order of work in the client does not matter; the first available is used.
-SLOW = ("tornado", "waitress", "gunicorn", "http.server", "aiohttp")
+SLOW = ("tornado", "waitress", "gunicorn", "aiohttp")
 WRK_FITS = 512  # connections up to which wrk is used
 AGREEMENT = 64  # connections
 SPARE = 64  # file descriptors of client and server besides the connections

@@ -14,8 +14,7 @@ from benchmarks.results.checks import check, shortened, summary
 from benchmarks.results.environment import commit, date, machine
 from benchmarks.results.samples import Run, errors_text
 from benchmarks.results.statistics import OURS, REACTORS, Figure, figures, peer_slugs, rows
-from benchmarks.results.tables import SHOWN, run_tables, targets_table
-from benchmarks.results.targets import evaluate
+from benchmarks.results.tables import SHOWN, run_tables, summary_tables
 from benchmarks.results.units import BY
 
 STYLE = Path(__file__).with_name("style.css")
@@ -35,11 +34,10 @@ def page(run: Run) -> str:
         tag("style", Markup(STYLE.read_text())),
     )
     known = figures(run)
-    verdicts = evaluate(known)
     links = [(SHOWN[question].title, question) for question in asked(run)]
     sections = [section(run, question) for question in asked(run)]
     for title, name, tables in (
-        ("Targets", "targets", [targets_table(verdicts)] if verdicts else []),
+        ("Summary", "targets", summary_tables(run)),
         ("How it was measured", "about", list(run_tables(run).values())),
     ):
         if tables:

@@ -16,7 +16,6 @@ from benchmarks.results.units import BY, MIB, byte_size, number, seconds
 OPEN = "open loop: a fixed rate, each request timed from when it was due"
 DASHED = f"the dashed line is {seconds(P99)}, the target for p99"
 SPAN = {"half": 0.5, "most": 0.99, "nearly-all": 0.999}  # percentiles by CSS class
-CURVE = (0.5, 0.9, 0.99, 0.999, 0.9999)  # percentiles of a curve
 
 Label = Callable[[Row], str]
 Draw = Callable[[Label, Sequence[Row], Sequence[Row]], Markup]  # label and rows of a chart, all rows
@@ -74,28 +73,11 @@ def spans(label: Label, some: Sequence[Row], everything: Sequence[Row]) -> Marku
     return join(tag("p", *key, class_="key"), chart(("p99",), drawn, log([*bounds, *times], seconds)))
 
 
-def curves(label: Label, some: Sequence[Row], _everything: Sequence[Row]) -> Markup:
-    """Draw the response times of each peer by percentile, where a response took longer."""
-    series = {
-        label(row): [
-            (f"p{at * 100:g}", row.latency.percentile(at))
-            for at in CURVE
-            if row.latency.count * (1 - at) >= 1
-        ]
-        for row in some
-    }
-    labels = [f"p{at * 100:g}" for at in CURVE]
-    scale = log([time for points in series.values() for _, time in points], seconds)
-    share = COLUMNS["of capacity"][1](some[0])
-    return lines(f"Response times by percentile, {share} of capacity", labels, scale, series)
-
-
 RATES = along("Requests per second", lambda row: row.rate.median, number)
 MEMORY = along("Memory", lambda row: row.memory.median if row.memory else 0, byte_size, MIB)
 TIMES = along("p99", lambda row: row.latency.percentile(0.99), seconds)
 KINDS = [
     Kind("latency", "of capacity", "peer", "At {} of capacity", spans, OPEN),
-    Kind("latency", "of capacity", "peer", "By percentile, at {} of capacity", curves, OPEN),
     Kind("concurrency", "situation", "connections", "Requests per second by connections", RATES),
     Kind("concurrency", "situation", "connections", "p99 by connections", TIMES),
     Kind("idle", "situation", "idle", "Memory by idle connections", MEMORY),

@@ -72,5 +72,5 @@ def is_figure(name: str) -> bool:
     (True, True, False)
     """
     peers = "|".join(each for peer, each in peer_slugs(PEERS).items() if peer not in REACTORS)
-    kinds = "|".join(("rate", *PERCENTILES, *map(slug, MEMORY), rf"(p99\.|cpu\.)?({peers})"))
+    kinds = "|".join(("rate", "cpu", *PERCENTILES, *map(slug, MEMORY), rf"(p99\.|cpu\.)?({peers})"))
     return name in SPECIAL or bool(re.fullmatch(rf"({'|'.join(PLACES)})\.({kinds})", name))

@@ -99,6 +99,12 @@ SAMPLE_CHECKS = (
         "unknown CPU time",
     ),
     SampleCheck(
+        "own cores",
+        "server and load generator had a core each",
+        lambda each: not each.shared_core,
+        lambda some: "1 round" if len(some) == 1 else f"{len(some)} rounds",
+    ),
+    SampleCheck(
         "connections",
         "all requested connections were established",
         lambda each: each.established == each.asked,

@@ -42,12 +42,18 @@ class Sample:
     intended: float | None = None  # requests per second scheduled by an open loop
     verified: int | None = None  # responses whose body was compared; None: none
     client: str = ""  # "wrk" or "reactor" (our own client)
+    shared_core: bool = False  # whether server and load generator may have run on the same core
     observed: dict[str, float] = field(default_factory=dict)  # what else a question measures, by name
 
     @property
     def rate(self) -> float:
         """Requests per second."""
         return self.requests / self.seconds if self.seconds else 0.0
+
+    @property
+    def cpu_per_request(self) -> float:
+        """CPU seconds of the server per request; NaN if unknown."""
+        return self.server_cpu / self.rate if self.rate else math.nan
 
 
 @dataclass(frozen=True)

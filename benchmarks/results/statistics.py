@@ -6,9 +6,9 @@
     figures()   all figures of a run by the names that --assert and the targets use:
 
     hot.floor, file-4-KiB.nginx    requests/s of reactor / of a peer, on a workload
-    hot.p99.nginx, hot.cpu.floor   the same of p99, and of requests per CPU second: meaningful also where the
+    hot.p99.nginx, hot.cpu.floor   the same of p99, and of CPU time per request: meaningful also where the
                                    client's core is the limit
-    hot.rate, hot.p99              reactor alone, in requests/s and seconds; p50, p999 and longest likewise
+    hot.rate, hot.p99, hot.cpu     reactor alone, in requests/s and seconds; p50, p999 and longest likewise
     concurrency-512.floor          with 512 connections; latency-90.p99 at 90 % of the capacity; idle-1000.p99
     attack-storm.RSS-during        resident bytes, the most during an attack; RSS-before, RSS-after likewise
     log.rate, attack.p99           and the other figures in SPECIAL
@@ -27,7 +27,7 @@ from typing import NamedTuple
 
 from benchmarks.load.histogram import Histogram
 from benchmarks.results.samples import Run, Sample
-from benchmarks.results.units import BYTES, COUNT, FORMATS, RATE, RATIO, SECONDS, slug
+from benchmarks.results.units import BYTES, COUNT, FORMATS, RATE, RATIO, SECONDS, share, slug
 from benchmarks.servers.peers import WAYS_TO_WATCH
 
 OURS, LOGGING, FLOOR = "reactor", "reactor +log", "bare loop"
@@ -74,6 +74,11 @@ class Figure:
         return FORMATS[self.unit](self.median)
 
     @property
+    def plus_minus(self) -> str:
+        """Half of the spread as text; empty for one round."""
+        return f" \N{PLUS-MINUS SIGN}{share(self.spread / 2)}" if self.rounds > 1 else ""
+
+    @property
     def range(self) -> str:
         """The range over rounds as text: "minimum to maximum"."""
         if self.rounds == 1:
@@ -117,7 +122,7 @@ def ratio(value: Value) -> Combine:
 
 
 RATES = ratio(lambda each: each.rate if each.intended is None else math.nan)  # an open loop has a fixed rate
-RATES_PER_CPU = ratio(lambda each: each.rate / each.server_cpu if each.server_cpu else math.nan)
+CPU_TIMES = ratio(lambda each: each.cpu_per_request)
 P99S = ratio(lambda each: each.latency.percentile(0.99))
 
 
@@ -134,7 +139,7 @@ class Row:
     peer: str
     samples: Sequence[Sample]
     against: Figure | None  # reactor's rate / this peer's; None for an open loop and for reactor
-    against_cpu: Figure | None  # the same by requests per CPU second
+    against_cpu: Figure | None  # the same of CPU time per request, also for an open loop
     against_p99: Figure | None
     bytes_per_idle: Figure | None  # None without idle connections
 
@@ -143,6 +148,11 @@ class Row:
         """Requests per second."""
         rates = [each.rate for each in self.samples]
         return Figure(median(rates), min(rates), max(rates), len(rates), RATE)
+
+    @property
+    def cpu(self) -> Figure | None:
+        """CPU time of the server per request; None if unknown."""
+        return Figure.of((each.cpu_per_request for each in self.samples), SECONDS)
 
     @cached_property
     def latency(self) -> Histogram:
@@ -174,7 +184,7 @@ def rows(run: Run, question: str | None = None) -> list[Row]:
     for cell, peers in sorted(cells.items(), key=lambda item: item[0].x or 0):
         for peer, some in peers.items():
             ours = peers.get(OURS, []) if peer != OURS else []
-            rates, cpu, p99 = (combined(ours, some, each) for each in (RATES, RATES_PER_CPU, P99S))
+            rates, cpu, p99 = (combined(ours, some, each) for each in (RATES, CPU_TIMES, P99S))
             none = cells.get(cell._replace(x=0.0), {}).get(peer, [])
             found.append(Row(cell, peer, some, rates, cpu, p99, combined(some, none, bytes_per_idle, BYTES)))
     return found
@@ -220,6 +230,7 @@ _MANY, _NONE = _of("idle", "hot", x=10_000), _of("idle", "hot", x=0)
 _WRK, _OWN = {"workload": AGREEMENT, "client": "wrk"}, {"workload": AGREEMENT, "client": "reactor"}
 SPECIAL: dict[str, Special] = {
     "log.rate": _versus(_LOGGING, _HOT),  # requests/s with the access log / without it
+    "log.cpu": _versus(_LOGGING, _HOT, CPU_TIMES),
     **{  # requests/s with --explain, --trace or --inspect / without it, both with the access log
         f"watching.{name}": _versus(_of("watching", "watched", name), _of("watching", "watched", LOGGING))
         for name in WAYS_TO_WATCH
@@ -245,7 +256,7 @@ def figures(run: Run) -> dict[str, Figure]:
     for row in found:
         cell, peer = row.cell.slug, slugs[row.peer]
         if row.peer == OURS:
-            named[f"{cell}.rate"] = row.rate
+            named |= {f"{cell}.rate": row.rate, f"{cell}.cpu": row.cpu}
             for name, share in PERCENTILES.items():
                 times = (each.latency.percentile(share) for each in row.samples)
                 named[f"{cell}.{name}"] = Figure.of(times, SECONDS)

@@ -12,16 +12,21 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import NamedTuple
 
-from benchmarks.results import units
-from benchmarks.results.checks import check
+from benchmarks.results import statistics, units
+from benchmarks.results.checks import BUSY, check
 from benchmarks.results.samples import Run, errors_text
 from benchmarks.results.statistics import COMPARISONS, MEMORY, Row, figures, grouped, observed, rows
 from benchmarks.results.targets import Verdict, evaluate, score
-from benchmarks.results.units import NOTHING, UNKNOWN, byte_size, count, seconds, share
+from benchmarks.results.units import MIB, NOTHING, UNKNOWN, byte_size, count, number, seconds, share
+from benchmarks.servers.peers import PEERS
+from benchmarks.servers.workloads import WORKLOADS
 
 LEFT, RIGHT = "left", "right"
 WIDTH = 104  # characters
 GAP = "  "
+
+# Questions and servers in the table of CPU time, besides servers of the user.
+MATRIX, PEERS_SHOWN = COMPARISONS[:3], ("bare loop", "nginx", "bjoern", "granian", "uvicorn", "reactor")
 
 Cells = tuple[str, Callable[[Row], str]]  # of a column: alignment, and the text for a row
 
@@ -90,6 +95,7 @@ COLUMNS: dict[str, Cells] = {
     "p99.9": _latency(0.999),
     "longest": _latency(1),
     "worst stall": _latency(1),
+    "CPU/request": (RIGHT, lambda row: str(row.cpu or UNKNOWN)),
     "CPU": (RIGHT, lambda row: share(row.median(lambda each: each.server_cpu))),
     "client CPU": (RIGHT, lambda row: share(row.median(lambda each: each.client_cpu))),
     "memory": (RIGHT, lambda row: str(row.memory or UNKNOWN)),
@@ -98,16 +104,13 @@ COLUMNS: dict[str, Cells] = {
 }
 
 
-COMPARED = "peer", "requests/s", "reactor/peer", "range of rounds", "p50", "p99", "p99.9", "CPU", "client CPU"
-
-
 class Shown(NamedTuple):
     """How a question is shown; see questions.toml."""
 
     question: str
     title: str
     headlines: Sequence[tuple[str, str, str]]
-    columns: Sequence[Sequence[str]] = (COMPARED,)
+    columns: Sequence[Sequence[str]]
     notes: Mapping[str, str] = MappingProxyType({})
 
 
@@ -149,6 +152,30 @@ def targets_table(verdicts: Sequence[Verdict]) -> Table:
     return Table(f"targets: {score(verdicts)}", heads, (LEFT, LEFT, RIGHT, LEFT, LEFT), lines)
 
 
+def cpu_table(run: Run) -> Table:
+    """Return the table of CPU time per request, and of rates for large files."""
+    cells: dict[str, dict[str, str]] = {}
+    for row in filter(lambda each: each.cell.question in MATRIX, rows(run)):
+        name, peer = row.cell.workload, row.peer
+        if peer == statistics.LOGGING:
+            name, peer = f"{name}, access log", statistics.OURS
+        words = f"{number(row.cpu.median * 1e6)}{row.cpu.plus_minus}" if row.cpu else UNKNOWN
+        if name in WORKLOADS and WORKLOADS[name].size >= MIB:
+            words = f"{row.rate}/s{row.rate.plus_minus}"
+        words += " *" * any(each.client_cpu >= BUSY for each in row.samples)
+        cells.setdefault(name, {})[peer] = words
+    known = (*PEERS_SHOWN, *(peer for peer in run.peers if peer not in PEERS))
+    peers = [peer for peer in known if any(peer in line for line in cells.values())]
+    lines = [[name, *(line.get(peer, NOTHING) for peer in peers)] for name, line in cells.items()]
+    title = "CPU time per request in µs; for large files requests/s; * limited by the client"
+    return Table(title, ("workload", *peers), (LEFT, *[RIGHT] * len(peers)), lines)
+
+
+def summary_tables(run: Run) -> list[Table]:
+    """Return the tables of CPU time and of targets, if anything was measured for them."""
+    return [each for each in (cpu_table(run), targets_table(evaluate(figures(run)))) if each.lines]
+
+
 def run_tables(run: Run) -> dict[str, Table]:
     """Return the tables on a whole run, by title; those without lines are left out."""
     checks = [[each.name, each.result, each.words] for each in check(run)] if run.samples else []
@@ -168,10 +195,9 @@ def run_tables(run: Run) -> dict[str, Table]:
 
 
 def closing_tables(run: Run) -> list[Table]:
-    """Return the tables below those of the questions: targets, self-checks, what was not measured."""
-    verdicts, others = evaluate(figures(run)), run_tables(run)
-    shown = [others[title] for title in ("self-checks", "not measured") if title in others]
-    return [*([targets_table(verdicts)] if verdicts else []), *shown]
+    """Return the tables below those of the questions: summary, self-checks, what was not measured."""
+    shown = map(run_tables(run).get, ("self-checks", "not measured"))
+    return [*summary_tables(run), *filter(None, shown)]
 
 
 def figures_table(run: Run) -> Table:

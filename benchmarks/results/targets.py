@@ -60,10 +60,12 @@ class Verdict:
 def read_targets() -> Iterator[Target]:
     """Yield the targets in targets.toml."""
     known = tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8"))
-    for workload, ratios in known["ratios"].items():
-        for peer, bound in ratios.items():
-            words = f"{BY} {'the floor' if peer == 'floor' else peer}"
-            yield Target(f"{slug(workload)}.{peer}", workload, "at least", bound, words)
+    for kind, limit, what in (("rate", "at least", "rate"), ("cpu", "at most", "CPU time")):
+        for workload, ratios in known[kind].items():
+            for peer, bound in ratios.items():
+                figure = f"{slug(workload)}.{'cpu.' * (kind == 'cpu')}{peer}"
+                whose = "the floor" if peer == "floor" else peer
+                yield Target(figure, workload, limit, bound, f"{BY} {whose}'s {what}")
     for figure, rest in known["figures"].items():
         yield Target(figure, *rest)
 
@@ -82,7 +84,7 @@ def score(verdicts: Sequence[Verdict]) -> str:
     """Return the number of targets met as text.
 
     >>> score(evaluate({"hot.floor": Figure(0.7, 0.6, 0.8, 7), "hot.bjoern": Figure(0.9, 0.8, 1, 7)}))
-    '1 of 2 targets met, 38 not measured'
+    '1 of 2 targets met, 56 not measured'
     """
     met = sum(verdict.result == PASS for verdict in verdicts)
     unknown = len(TARGETS) - len(verdicts)

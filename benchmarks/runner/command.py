@@ -8,6 +8,7 @@ nothing was measured; 2 usage error; 130 interrupted (Ctrl-C), with all samples 
 """
 
 import argparse
+import random
 import sys
 import traceback
 from collections.abc import Callable, Iterable, Sequence
@@ -40,7 +41,8 @@ def run(questions: Sequence[str], options: argparse.Namespace, argv: Sequence[st
     except StartError as error:
         print("\n  ".join([f"benchmarks: {error.reason}", *error.output]), file=sys.stderr)
         return USAGE_ERROR
-    run, code = Run(environment(argv)), 0
+    print(f"seed: {config.seed}", file=sys.stderr)
+    run, code = Run({**environment(argv), "seed": config.seed}), 0
     progress = Progress(sys.stderr, questions)
     for name in questions:
         progress.begin(name)
@@ -145,6 +147,8 @@ def make_parser(description: str) -> argparse.ArgumentParser:
     add("--seconds", type=_positive(float), metavar="SECONDS", help=words)
     words = f"concurrent connections (default: {Config.connections})"
     add("--connections", type=_positive(int), default=Config.connections, metavar="N", help=words)
+    words = "seed of the texts and the order of header lines, drawn anew for each round (default: random)"
+    add("--seed", type=int, default=random.randrange(10**6), metavar="N", help=words)
     workloads = (*WORKLOADS, *SITUATIONS, *(each.name for each in SCENARIOS))
     words = f"measure only these workloads: {', '.join(map(slug, workloads))}"
     add("--workloads", type=_names(workloads), default=(), metavar="X,Y", help=words)
@@ -175,6 +179,7 @@ def make_config(options: argparse.Namespace) -> Config:
         workloads=options.workloads,
         quick=options.quick,
         own=checked(options.own),
+        seed=options.seed,
     )
 
 

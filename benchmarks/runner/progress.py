@@ -34,14 +34,13 @@ class Progress:
     def show(self, step: str) -> None:
         """Show the current step."""
         now = self._clock()
-        elapsed = f"; {duration(now - self._began)}"
+        line = f"{self._question}{step}; {duration(now - self._began)}"
         if self._terminal:
-            room = shutil.get_terminal_size().columns - len(self._question + elapsed) - 1
-            line = f"{START}{self._question}{step[: max(0, room)]}{elapsed}"
-            print(line, end="", file=self._out, flush=True)
+            room = shutil.get_terminal_size().columns - 1
+            print(f"{START}{line[:room]}", end="", file=self._out, flush=True)
         elif now - self._last_line >= LINE_INTERVAL:
             self._last_line = now
-            print(f"{self._question}{step}{elapsed}", file=self._out, flush=True)
+            print(line, file=self._out, flush=True)
 
     def end(self) -> None:
         """End a question: clear the line."""

@@ -42,6 +42,7 @@ class Config:
     workloads: Sequence[str] = ()  # empty: all
     quick: bool = False  # small sizes, to check that everything works
     own: Sequence[Adapter] = ()  # servers of the user
+    seed: int = 0  # of the texts and the order of header lines in each round
 
     def wants_workload(self, name: str) -> bool:
         """Return whether to measure a workload."""
@@ -73,6 +74,7 @@ class Turn:
         """
         server = self.server
         connections, seconds = connections or self.config.connections, seconds or self.config.seconds
+        workload = replace(workload, seed=f"{self.config.seed} {self.round}")
         if client == "reactor":
             sample = process.measure(server, Job(connections, seconds, rate))
         else:

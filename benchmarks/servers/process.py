@@ -2,7 +2,7 @@
 
 1. Choose a free port, and start the peer's command on the server's core.
 2. Wait until one of its own processes listens there and answers a request.
-3. While measuring, read CPU time and memory of all its processes, by psutil.
+3. While measuring, read memory (by psutil) and CPU time of all its processes and threads.
 4. At the end, terminate it, then kill all its processes.
 
 A server at a URL is neither started nor ended; its processes are those that listen on its port.
@@ -20,6 +20,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from math import nan
 from pathlib import Path
@@ -49,11 +50,19 @@ class StartError(Exception):
         self.reason, self.output = reason, output
 
 
-def pin_to_core(core: int) -> None:
-    """Pin this process to one core, if the machine has several; it may have inherited another one."""
-    if hasattr(os, "sched_setaffinity") and (os.cpu_count() or 1) > 1:
-        with contextlib.suppress(OSError):  # the core is not available
-            os.sched_setaffinity(0, {core})
+def pin_to_core(core: int) -> bool:
+    """Pin this process to a core, if it is available, also from an inherited one; return whether it is."""
+    with contextlib.suppress(OSError, AttributeError):
+        os.sched_setaffinity(0, {core})
+        return True
+    return False
+
+
+def cpu_seconds(process: "psutil.Process") -> float:
+    """Return the CPU time of all threads of a process, including those that have ended."""
+    if sys.platform == "linux":  # the scheduler's accounting, in nanoseconds: clock_getcpuclockid(3)
+        return time.clock_gettime(~process.pid << 3 | 2)
+    return sum(process.cpu_times()[:2])
 
 
 def raise_open_file_limit() -> int:
@@ -110,7 +119,7 @@ class RunningServer:
 
     def cpu(self) -> float:
         """Return the CPU time of all its processes, user and system, in seconds; NaN if unknown."""
-        return self._sum(lambda process: sum(process.cpu_times()[:4]))  # with children that have ended
+        return self._sum(cpu_seconds)
 
     def resident(self) -> float:
         """Return the resident bytes of all its processes; NaN if unknown. Shared pages count repeatedly."""
@@ -120,6 +129,12 @@ class RunningServer:
         """Return the number of open file descriptors of its main process."""
         return int(self._roots[0].num_fds())
 
+    def shares_core(self) -> bool:
+        """Return whether it may run on the core of the load generator, or that core is not available."""
+        with ThreadPoolExecutor(1) as thread:  # the only one whose affinity changes
+            pinned = thread.submit(pin_to_core, CLIENT_CORE).result()
+        return not (self._roots and pinned) or CLIENT_CORE in os.sched_getaffinity(self.pid)
+
     def log(self) -> str:
         """Return what the server has written to its standard error output."""
         return (self._scratch / "output").read_text(errors="replace")
@@ -127,7 +142,7 @@ class RunningServer:
     def _sum(self, value: "Callable[[psutil.Process], float]") -> float:
         values = []
         for process in self.processes():
-            with contextlib.suppress(psutil.Error):  # it has ended
+            with contextlib.suppress(psutil.Error, OSError):  # it has ended
                 values.append(value(process))
         return sum(values) if values else nan
 

@@ -1,7 +1,7 @@
 """Verify the responses of a server to the requests of a workload, byte by byte.
 
-The requests are those of the measurement. For uploads the stored files are compared, including those of the
-load generator.
+The requests are those of the measurement. For uploads the stored files are compared and removed, including
+those of the load generator.
 """
 
 import gzip
@@ -19,6 +19,7 @@ from benchmarks.servers.workloads import HOT, LARGE, Workload, fresh_numbers, nu
 
 TIMEOUT = 10.0  # seconds, for one response
 MAX_REQUESTS = 4  # requests or pipelined batches; only one for a large file
+MAX_FILES = 16  # compared; of the load generator the first ones, which are complete
 
 
 class VerificationError(Exception):
@@ -28,21 +29,23 @@ class VerificationError(Exception):
 def verify(server: RunningServer, workload: Workload) -> int:
     """Return the number of compared responses; raise VerificationError for a wrong one."""
     workload, count = workload.at(server.adapter.target), 0
-    templates = list(workload.requests(f"{server.host}:{server.port}"))
-    requests = 1 if workload.size >= LARGE else MAX_REQUESTS
-    chosen = itertools.islice(itertools.cycle(templates[:: max(1, len(templates) // requests)]), requests)
-    if workload.needs == UPLOADS:  # those of the load generator
-        for path in filter(Path.exists, (_stored(server, target) for target in workload.targets)):
-            _compare(path.read_bytes(), workload.content)
-            count += 1
-    for number, template in enumerate(chosen, fresh_numbers()):
-        batch = numbered(template, number)
-        target = unquote(batch.split(b" ", 2)[1].decode())
+    templates = itertools.cycle(workload.requests(f"{server.host}:{server.port}"))
+    numbers = itertools.count(fresh_numbers())
+    for _ in range(1 if workload.size >= LARGE else MAX_REQUESTS):
+        batch = [numbered(next(templates), next(numbers)) for _ in range(workload.depth)]
+        targets = [unquote(each.split(b" ", 2)[1].decode()) for each in batch]
         if workload.needs == UPLOADS:
-            _stored(server, target).unlink(missing_ok=True)
-        for head, body in _responses(server, batch, workload.depth):
+            _stored(server, targets[0]).unlink(missing_ok=True)
+        responses = _responses(server, b"".join(batch), workload.depth)
+        for target, (head, body) in zip(targets, responses, strict=True):
             _check(head, body, server, workload, target)
             count += 1
+    if workload.needs == UPLOADS:
+        for index, path in enumerate(sorted(server.directory.glob("upload-*"))):
+            if index < MAX_FILES:
+                _compare(path.read_bytes(), workload.content)
+                count += 1
+            path.unlink()
     return count
 
 
@@ -82,9 +85,11 @@ def _check(head: Head, body: bytes, server: RunningServer, workload: Workload, t
         raise VerificationError(f"wrong content coding: {head.coding or 'identity'!r}")
     expected = target.removeprefix("/echo/").encode()
     if workload.needs == UPLOADS:
-        if not _stored(server, target).exists():
+        stored = _stored(server, target)
+        if not stored.exists():
             raise VerificationError("uploaded file not stored")
-        body, expected = _stored(server, target).read_bytes(), workload.content
+        body, expected = stored.read_bytes(), workload.content
+        stored.unlink()
     elif workload.needs == FILES:
         expected = workload.content
     elif server.adapter.content is not None:

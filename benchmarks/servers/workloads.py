@@ -1,11 +1,13 @@
 """The workloads of each question (workloads.toml): requests, and the content of files.
 
-``benchmarks.load.wrk`` sends the requests, ``benchmarks.servers.verify`` compares the responses.
+``benchmarks.load.wrk`` sends the requests, ``benchmarks.servers.verify`` compares the responses. Texts and
+the order of header lines are drawn from a seed, anew for each round: no cache can be tuned to them.
 """
 
 import functools
 import itertools
 import random
+import time
 import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -17,6 +19,7 @@ from benchmarks.servers.peers import UPLOADS
 NUMBER, DIGITS = "{n}", 12
 BLOCK, BLOCKS = 10**8, 10**4  # numbers per run of a load generator, and number of runs
 TEXT = 1000  # bytes of a text to compress
+TEXTS = {"{text}": "0" * DIGITS, "{new text}": NUMBER}  # what a text includes, by placeholder
 MIB = 1 << 20
 LARGE = 16 * MIB  # bytes; of larger files, too few are completed in a round
 LARGE_FILE_CONNECTIONS = 8  # for files from LARGE on
@@ -33,10 +36,11 @@ class Workload:
 
     name: str
     needs: str  # feature of the server
-    targets: tuple[str, ...] = ("/echo/abc",)  # used in turn
+    targets: tuple[str, ...] = ("/echo/abc",)  # of requests that are used in turn
     lines: tuple[str, ...] = ()  # header lines in addition to Host
     size: int = 0  # of the file
     depth: int = 1  # pipelined requests per batch
+    seed: str = ""  # of a round
 
     @property
     def content(self) -> bytes:
@@ -45,19 +49,22 @@ class Workload:
 
     def at(self, target: str) -> "Workload":
         """Return the workload with all requests for one target; with its own targets, if that is empty."""
-        return replace(self, targets=(target,)) if target else self
+        return replace(self, targets=(target,) * len(self.targets)) if target else self
 
     def connections(self, wanted: int) -> int:
         """Return the number of connections to use; fewer than wanted for large files."""
         return min(wanted, LARGE_FILE_CONNECTIONS) if self.size >= LARGE else wanted
 
     def requests(self, host: str) -> Iterator[bytes]:
-        """Yield the request template of each target, as bytes."""
+        """Yield the template of a request for each target, with its text and the order of its lines drawn."""
+        draw = random.Random(f"{self.name} {self.seed}")
         method, content = ("POST", self.content) if self.needs == UPLOADS else ("GET", b"")
-        length = (f"Content-Length: {len(content)}",) if content else ()
+        lines = [f"Host: {host}", *self.lines, *[f"Content-Length: {len(content)}"] * bool(content)]
         for target in self.targets:
-            head = (f"{method} {target} HTTP/1.1", f"Host: {host}", *self.lines, *length, "", "")
-            yield ("\r\n".join(head).encode() + content) * self.depth
+            for placeholder in TEXTS.keys() & {target.removeprefix("/echo/")}:
+                target = f"/echo/{_text(draw, TEXTS[placeholder])}"
+            draw.shuffle(lines)
+            yield "\r\n".join((f"{method} {target} HTTP/1.1", *lines, "", "")).encode() + content
 
 
 def numbered(template: bytes, number: int) -> bytes:
@@ -69,7 +76,7 @@ def numbered(template: bytes, number: int) -> bytes:
     return template.replace(NUMBER.encode(), b"%0*d" % (DIGITS, number))
 
 
-_blocks = itertools.count()
+_blocks = itertools.count(int(time.time()))  # a server at a URL may have received those of another run
 
 
 def fresh_numbers() -> int:
@@ -85,24 +92,21 @@ def file_content(size: int) -> bytes:
     return b"".join(b"%016d" % position + block[16:] for position in range(0, size, piece or 1))
 
 
-def _text(seed: int) -> str:
-    """Return a text of 1,000 bytes, including a number."""
-    words = random.Random(seed).choices(VOCABULARY.split(), k=TEXT)
-    return "-".join([NUMBER, *words])[: TEXT - DIGITS + len(NUMBER)]
+def _text(draw: random.Random, number: str) -> str:
+    """Return a text of 1,000 bytes, with a number somewhere in it."""
+    text = "-".join(draw.choices(VOCABULARY.split(), k=TEXT))[: TEXT - DIGITS]
+    place = draw.randrange(len(text))
+    return text[:place] + number + text[place:]
 
 
 def _workloads(rows: dict[str, dict[str, Any]]) -> Iterator[Workload]:
+    lines: dict[str, list[str]] = {}
     for name, row in rows.items():
-        lines = (*rows.get(row.get("like", ""), {}).get("lines", ()), *row.get("lines", ()))
-        targets = [row.get("target", "/echo/abc")]
-        if "names" in row:
-            targets = [f"{targets[0]}{number:02}" for number in range(row["names"])]
-        elif "texts" in row:
-            targets = [f"/echo/{_text(seed)}" for seed in range(row["texts"])]
-            if row["texts"] == 1:
-                targets = [targets[0].replace(NUMBER, "0" * DIGITS)]
+        lines[name] = lines.get(row.get("like", ""), []) + row.get("lines", [])
+        target = row.get("target", "/echo/abc")
+        targets = tuple(target.replace("{i}", f"{index:02}") for index in range(row.get("different", 1)))
         sizes = {key: row[key] for key in ("size", "depth") if key in row}
-        yield Workload(name, row["needs"], tuple(targets), lines, **sizes)
+        yield Workload(name, row["needs"], targets, tuple(lines[name]), **sizes)
 
 
 _TABLES = tomllib.loads(Path(__file__).with_name("workloads.toml").read_text())

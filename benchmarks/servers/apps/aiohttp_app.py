@@ -4,7 +4,7 @@ import sys
 
 from aiohttp import web
 
-from benchmarks.servers.apps.shared import DIRECTORY, PIECE, echo, store
+from benchmarks.servers.apps.shared import DIRECTORY, echo, store
 
 
 async def text(request: web.Request) -> web.Response:
@@ -16,8 +16,8 @@ async def text(request: web.Request) -> web.Response:
 
 async def upload(request: web.Request) -> web.Response:
     """Store a file."""
-    pieces = [piece async for piece in request.content.iter_chunked(PIECE)]
-    return web.Response(status=store(request.match_info["name"], pieces, request.content_length or 0))
+    size = request.content_length or 0
+    return web.Response(status=store(request.match_info["name"], await request.read(), size))
 
 
 if __name__ == "__main__":

@@ -24,14 +24,14 @@ async def application(scope: Message, receive: Callable[[], Awaitable[Message]],
             text, fields = echo(text, "gzip")[0], GZIP
         await respond(send, 200, text, fields)
     elif scope["method"] == "POST":
-        pieces, more = [], True
+        content, more = bytearray(), True
         while more:
             message = await receive()
             if message["type"] == "http.disconnect":
                 return
-            pieces.append(message.get("body", b""))
+            content += message.get("body", b"")
             more = message.get("more_body", False)
-        await respond(send, store(path, pieces, sum(map(len, pieces))))
+        await respond(send, store(path, content, len(content)))
     else:
         await files({**scope, "root_path": "/files"}, receive, send)
 

@@ -25,7 +25,7 @@ class Files(StaticFileHandler):
 
     def post(self, name: str) -> None:
         """Store a file."""
-        self.set_status(store(name, [self.request.body], len(self.request.body)))
+        self.set_status(store(name, self.request.body, len(self.request.body)))
 
 
 async def main(port: int) -> None:

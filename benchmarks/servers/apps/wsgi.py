@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from benchmarks.servers.apps.shared import PIECE, echo, path_of, pieces, store
+from benchmarks.servers.apps.shared import PIECE, echo, path_of, store
 
 BINARY = ("Content-Type", "application/octet-stream")
 
@@ -21,7 +21,7 @@ def application(environ: dict[str, Any], start: Callable[..., object]) -> Iterab
         return [text]
     if environ["REQUEST_METHOD"] == "POST":
         size = int(environ["CONTENT_LENGTH"])
-        status = store(path, pieces(environ["wsgi.input"].read, size), size)
+        status = store(path, environ["wsgi.input"].read(size), size)
         start(f"{status} Stored" if status == 201 else f"{status} Not Stored", [("Content-Length", "0")])
         return [b""]
     file = path_of(path)

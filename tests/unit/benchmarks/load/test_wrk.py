@@ -124,6 +124,7 @@ def test_wrk_times_out_on_a_silent_server() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         sample = wrk.measure(stand_in(listener), WORKLOADS["hot"], 2, SECONDS)
     assert (sample.requests, sample.errors, sample.failures) == (0, 2, {"timeout": 2})
+    assert sample.shared_core
 
 
 @needs_wrk
@@ -136,15 +137,19 @@ def test_wrk_without_a_server_is_an_error() -> None:
 
 
 @needs_wrk
-@pytest.mark.parametrize("name", ["hot", "varied"])
-def test_wrk_sends_the_template_with_a_new_number_each_time(name: str, recorder: SimpleNamespace) -> None:
+@pytest.mark.parametrize(
+    "name", ["hot", "pipelined", "varied", "varied 3", "pipelined varied", "gzip different"]
+)
+def test_wrk_sends_the_templates_in_turn_with_a_new_number_each_time(
+    name: str, recorder: SimpleNamespace
+) -> None:
     wrk.run(recorder.server, WORKLOADS[name], 1, SECONDS)
-    (template,) = WORKLOADS[name].requests(f"{recorder.server.host}:{recorder.server.port}")
-    assert len(recorder.heads) > 1
-    assert len(set(recorder.heads)) == (1 if name == "hot" else len(recorder.heads))
-    for head in recorder.heads:
-        number = re.search(rb"(\d{12}) ", head)
-        assert head == numbered(template, int(number[1]) if number else 0)
+    heads, templates = recorder.heads, [*WORKLOADS[name].requests(f"127.0.0.1:{recorder.server.port}")]
+    assert len(heads) > len(templates)
+    assert len(set(heads)) == (1 if name in ("hot", "pipelined") else len(heads))
+    for head in heads:
+        number = int((re.search(rb"\d{12}", head) or [b"0"])[0])
+        assert head == numbered(templates[number % len(templates)], number)
 
 
 def read_head(stream: BinaryIO) -> bytes:
@@ -163,6 +168,7 @@ def stand_in(listener: socket.socket) -> RunningServer:
     host, port = listener.getsockname()
     url = f"http://{host}:{port}"
     known = SimpleNamespace(name="x", host=host, port=port, url=url, cpu=lambda: 0.0, resident=lambda: 0)
+    known.shares_core = lambda: True
     return cast(RunningServer, known)
 
 

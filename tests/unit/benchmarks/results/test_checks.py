@@ -32,7 +32,7 @@ def check_of(name: str, *samples: Sample, **environment: object) -> Check:
 
 def test_all_is_well_in_a_good_run(run: Run) -> None:
     assert {each.name: each.words for each in check(run) if each.result != PASS} == {}
-    assert summary(check(run)) == "8 passed"
+    assert summary(check(run)) == "9 passed"
 
 
 def test_littles_law_holds_when_all_connections_are_busy() -> None:
@@ -76,6 +76,7 @@ def test_samples_that_a_check_does_not_apply_to_are_counted(name: str, sample: S
     ("name", "bad", "words"),
     [
         ("client's core", {"client_cpu": 0.96}, "hot, nginx: 96 %"),
+        ("own cores", {"shared_core": True}, "hot, nginx: 1 round"),
         ("connections", {"established": 9}, "hot, nginx: 9 of 10"),
         ("errors", {"errors": 3}, "hot, nginx: 3"),
         ("errors", {"errors": 13, "failures": {"reset": 1, "503": 12}}, "hot, nginx: 13 (503: 12, reset: 1)"),

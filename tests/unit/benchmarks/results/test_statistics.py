@@ -137,14 +137,15 @@ def test_servers_of_any_name_have_figures_of_their_own() -> None:
     assert known["hot.rate"].median == 100
 
 
-def test_requests_per_cpu_second_are_compared_unless_the_cpu_time_is_unknown() -> None:
+def test_cpu_times_per_request_are_compared_unless_they_are_unknown() -> None:
     # The client is the limit of both, but only one of them is busy.
     others = {"bare loop": 0.5, "nginx": 0.0, "bjoern": math.nan}
     known = figure_of(
         sample(rate=100, server_cpu=1.0), *(sample(peer, server_cpu=cpu) for peer, cpu in others.items())
     )
     assert known["hot.floor"].median == known["hot.bjoern"].median == 1
-    assert known["hot.cpu.floor"].median == 0.5
+    assert known["hot.cpu"] == Figure(0.01, 0.01, 0.01, 1, units.SECONDS)
+    assert known["hot.cpu.floor"].median == 2
     assert not {"hot.cpu.nginx", "hot.cpu.bjoern"} & known.keys()
 
 
@@ -157,6 +158,7 @@ def test_an_open_loop_has_no_ratio_of_rates(run: Run) -> None:
     known = figures(run)
     assert "latency-50.p99.nginx" in known
     assert "latency-50.nginx" not in known
+    assert "latency-50.cpu.nginx" in known
     assert "concurrency-64.nginx" in known
 
 

@@ -12,7 +12,7 @@ from benchmarks.results import readme_table
 from benchmarks.results.assertions import is_figure
 from benchmarks.results.samples import Run
 from benchmarks.results.statistics import rows
-from benchmarks.results.tables import LEFT, RIGHT, SHOWN, WIDTH, Table, closing_tables, tables
+from benchmarks.results.tables import LEFT, RIGHT, SHOWN, WIDTH, Table, closing_tables, cpu_table, tables
 from benchmarks.results.targets import TARGETS
 
 
@@ -40,6 +40,7 @@ def test_every_question_has_tables_that_fit_a_terminal(run: Run, question: str) 
 
 def test_the_tables_of_a_whole_run_fit_a_terminal(run: Run) -> None:
     assert [each.title.partition(":")[0] for each in closing_tables(run)] == [
+        "CPU time per request in µs; for large files requests/s; * limited by the client",
         "targets",
         "self-checks",
         "not measured",
@@ -56,6 +57,44 @@ def test_a_question_that_was_not_asked_has_no_table() -> None:
 def test_all_questions_are_described() -> None:
     assert set(SHOWN) == set(QUESTIONS)
     assert not [name for shown in SHOWN.values() for name, *_ in shown.headlines if not is_figure(name)]
+
+
+def test_cpu_times_are_in_one_table_with_their_spread(run: Run) -> None:
+    cpu = {"reactor": 0.5, "reactor +log": 0.75, "nginx": 0.25}
+    several = [
+        replace(
+            sample,
+            requests=1000,
+            seconds=0.03 + 0.001 * sample.round,
+            server_cpu=cpu.get(sample.peer, 1.0),
+            client_cpu=0.95 if (sample.peer, sample.round) == ("bjoern", 2) else 0.94,
+        )
+        for sample in run.samples
+        if sample.workload in ("hot", "file 1 MiB")
+    ]
+    run.samples = [*several, *(replace(each, peer="mine") for each in several if each.peer == "nginx")]
+    run.peers["mine"] = run.peers["nginx"]
+    table = cpu_table(run)
+    assert table.heads == (
+        "workload",
+        "bare loop",
+        "nginx",
+        "bjoern",
+        "granian",
+        "uvicorn",
+        "reactor",
+        "mine",
+    )
+    lines = {name: dict(zip(table.heads[1:], line, strict=True)) for name, *line in table.lines}
+    assert list(lines) == ["hot", "hot, access log", "file 1 MiB"]
+    assert (
+        lines["hot"] | {"granian": "32.0 ±3 %", "reactor": "16.0 ±3 %", "mine": "8.00 ±3 %"} == lines["hot"]
+    )
+    assert lines["hot"]["bjoern"] == "32.0 ±3 % *"
+    assert {each for each in lines["hot, access log"].values() if each != "-"} == {"24.0 ±3 %"}
+    assert (lines["file 1 MiB"]["bare loop"], lines["file 1 MiB"]["nginx"]) == ("-", "31,250/s ±3 %")
+    run.samples = [each for each in several if each.round == 1]
+    assert cpu_table(run).lines[0][1] == "31.0"
 
 
 def test_a_peer_that_is_level_is_said_to_be(run: Run) -> None:
@@ -78,7 +117,7 @@ def test_rows_are_medians_and_all_times_together(run: Run) -> None:
     assert row.latency.count == sum(each.latency.count for each in samples)
     assert row.against is not None
     assert row.against.rounds == len(samples) == 3
-    assert [each.peer for each in found if each.against is None] == ["reactor"] * 5
+    assert [each.peer for each in found if each.against is None] == ["reactor"] * 7
 
 
 def test_failed_requests_are_shown_with_their_reasons(run: Run) -> None:
@@ -120,16 +159,19 @@ def test_the_readme_says_what_was_measured_where_and_when(run: Run) -> None:
     words = " ".join(text.split())
     assert "on 2026-11-24" in words
     assert "Example CPU at 3 GHz, 2 cores, CPython 3.11.7" in words
-    assert "commit abc1234" in words
+    assert "commit abc1234 and seed 7" in words
     assert "`python -m benchmarks`" in words
     assert "| hot | at least 0.70 " in text
     lines = [line for line in text.splitlines() if line.startswith("| ")]
-    assert len(lines) == len(TARGETS) + 2 + len(run.select(question="attack")) + 2
+    tables = len(TARGETS), len(run.select(question="attack")), len(cpu_table(run).lines)
+    assert len(lines) == sum(tables) + 2 * len(tables)
+    assert "\ntargets: " in text
     assert "| storm | reactor | 2.00 ms | " in text
-    assert text.endswith("\n\nSelf-checks: 8 passed.")
+    assert "\n\nSelf-checks: 9 passed.\n\n" in text
+    assert text.endswith("\n\n- Not measured: waitress: file 1 MiB: wrong body at byte 1,024.")
 
 
 def test_the_readme_lists_the_warnings_of_the_self_checks(run: Run) -> None:
     run.environment["load"] = 9.5
     ending = "- quiet machine: the load average was 9.50 on 2 cores at the start."
-    assert readme_table.markdown(run).endswith(f"Self-checks: 7 passed, 1 with a warning.\n\n{ending}")
+    assert f"Self-checks: 8 passed, 1 with a warning.\n\n{ending}\n" in readme_table.markdown(run)

@@ -141,6 +141,7 @@ def test_invalid_arguments_are_errors_before_anything_is_measured(
         ("", Config()),
         ("--quick", Config(1, 0.3, quick=True)),
         ("--quick --rounds 2 --seconds 1", Config(2, 1, quick=True)),
+        ("--seed 7 --rounds 3", Config(3, seed=7)),
         ("--connections 8 --peers bare-loop,nginx", Config(connections=8, peers=("bare loop", "nginx"))),
         ("--workloads hot,file-4-kib,during-both", Config(workloads=("hot", "file 4 KiB", "during both"))),
     ],
@@ -151,8 +152,21 @@ def test_the_options_make_the_configuration(ask: Ask, arguments: str, config: Co
     def remember(config: Config, run: Run, show_progress: ShowProgress) -> None:
         configs.append(config)
 
-    assert ask({"throughput": remember}, *arguments.split()) == 1, "a run without samples is a failure"
+    seed = [] if config.seed else ["--seed=0"]
+    assert ask({"throughput": remember}, *arguments.split(), *seed) == 1, "a run without samples is a failure"
     assert configs == [replace(config, own=[])]
+
+
+def test_a_seed_is_drawn_printed_and_stored(
+    ask: Ask, tmp_path: Path, capsys: pytest.CaptureFixture[str], measure: Measure
+) -> None:
+    seeds = []
+    for number in range(3):
+        path = tmp_path / f"{number}.json"
+        assert ask({"throughput": measure}, "--json", str(path)) == 0
+        seeds.append(Run.load(path).environment["seed"])
+        assert f"seed: {seeds[-1]}\n" in capsys.readouterr().err
+    assert len(set(seeds)) > 1
 
 
 def test_a_run_without_samples_says_why_and_fails(ask: Ask, capsys: pytest.CaptureFixture[str]) -> None:

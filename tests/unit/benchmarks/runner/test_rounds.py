@@ -79,8 +79,17 @@ def ask(question: str, config: Config) -> Run:
     return run
 
 
-def test_each_round_measures_all_peers_and_starts_with_another(measured: Measured) -> None:
-    run = ask("throughput", HOT)
+def test_each_round_measures_all_peers_and_starts_with_another(
+    measured: Measured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seeds, stub = [], wrk.measure
+
+    def measure(server: RunningServer, workload: Workload, connections: int, seconds: float) -> Sample:
+        seeds.append(workload.seed)
+        return stub(server, workload, connections, seconds)
+
+    monkeypatch.setattr(wrk, "measure", measure)
+    run = ask("throughput", replace(HOT, seed=5))
     places = [
         ("bare loop", 1),
         ("reactor", 1),
@@ -93,6 +102,7 @@ def test_each_round_measures_all_peers_and_starts_with_another(measured: Measure
     assert {seconds for *_, seconds in measured} == {9}
     assert [(each.peer, each.round) for each in run.samples] == places
     assert [each.verified for each in run.samples] == [4] * 6
+    assert seeds == ["5 0", "5 0", "5 1", "5 1", "5 2", "5 2", "5 3", "5 3"]
     assert list(run.peers) == ["bare loop", "reactor"]
     assert run.skipped == {}
 
@@ -140,9 +150,9 @@ def test_an_unexpected_exception_is_not_a_note() -> None:
 
 
 def test_a_peer_without_the_feature_is_noted() -> None:
-    run = ask("throughput", Config(rounds=1, peers=("bare loop",), workloads=("pipelined", "hot")))
-    assert run.skipped == {"bare loop: pipelined": PEERS["bare loop"].why_not}
-    assert [each.peer for each in run.select(workload="pipelined")] == ["reactor"]
+    run = ask("throughput", Config(rounds=1, peers=("bare loop",), workloads=("new connection", "hot")))
+    assert run.skipped == {"bare loop: new connection": PEERS["bare loop"].why_not}
+    assert [each.peer for each in run.select(workload="new connection")] == ["reactor"]
     assert len(run.select(workload="hot")) == 2
 
 

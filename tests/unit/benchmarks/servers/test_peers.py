@@ -77,9 +77,9 @@ def test_a_missing_peer_has_a_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_an_upload_that_ends_early_stores_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shared, "DIRECTORY", tmp_path)
-    assert shared.store("name", [b"12", b"3"], 4) == 500
+    assert shared.store("name", b"123", 4) == 500
     assert list(tmp_path.iterdir()) == []
-    assert shared.store("/files/name", [b"12", b"34"], 4) == 201
+    assert shared.store("/files/name", b"1234", 4) == 201
     assert [(each.name, each.read_bytes()) for each in tmp_path.iterdir()] == [("name", b"1234")]
 
 

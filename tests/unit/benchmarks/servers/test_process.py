@@ -2,6 +2,7 @@
 
 import socket
 import sys
+import time
 import urllib.request
 from dataclasses import replace
 from pathlib import Path
@@ -72,6 +73,25 @@ def test_processor_time_and_memory_are_measured() -> None:
         while server.cpu() == used:  # until the CPU clock advances
             ask(server, "/echo/abc")
         assert 1 << 20 < server.resident() < 1 << 30
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no clock for another process")
+def test_processor_time_is_exact() -> None:
+    before = time.process_time()
+    assert before < process.cpu_seconds(psutil.Process()) < time.process_time()
+
+
+@pytest.mark.skipif(len(psutil.Process().cpu_affinity()) < 2, reason="needs two cores")
+def test_a_server_on_the_core_of_the_load_generator_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    own = psutil.Process().cpu_affinity()
+    with run_server(PEERS["bare loop"]) as server:
+        assert not server.shares_core()
+        assert psutil.Process().cpu_affinity() == own
+        for core in (process.SERVER_CORE, 4096):  # the same one, or one that is not available
+            monkeypatch.setattr(process, "CLIENT_CORE", core)
+            assert server.shares_core()
+    monkeypatch.undo()
+    assert server.shares_core(), "a server without a visible process"
 
 
 def test_child_processes_count_and_are_ended(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,6 +6,7 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import cast
@@ -17,7 +18,7 @@ pytest.importorskip("psutil", reason="needs psutil (extra: test)")
 from benchmarks.servers.peers import PEERS
 from benchmarks.servers.process import RunningServer
 from benchmarks.servers.verify import VerificationError, verify
-from benchmarks.servers.workloads import TEXT, WORKLOADS, fresh_numbers, numbered
+from benchmarks.servers.workloads import DIGITS, TEXT, WORKLOADS, fresh_numbers, numbered
 
 ABC = b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nabc"
 CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n"
@@ -57,7 +58,8 @@ def answering(answer: bytes | Callable[[int], bytes], directory: Path = Path()) 
 
 def test_the_table_of_workloads_is_complete() -> None:
     assert list(WORKLOADS) == [
-        *("hot", "browser", "varied", "pipelined", "new connection", "gzip same", "gzip different"),
+        *("hot", "browser", "varied", "varied 3", "pipelined", "pipelined varied", "new connection"),
+        *("gzip same", "gzip different"),
         *("file 4 KiB", "file 64 KiB", "file 1 MiB", "file 100 MiB", "upload 4 KiB", "upload 1 MiB"),
         "watched",
     ]
@@ -66,7 +68,8 @@ def test_the_table_of_workloads_is_complete() -> None:
 def test_hot_is_the_request_that_wrk_sends_by_default() -> None:
     request = b"GET /echo/abc HTTP/1.1\r\nHost: 127.0.0.1:80\r\n\r\n"
     assert list(WORKLOADS["hot"].requests("127.0.0.1:80")) == [request]
-    assert list(WORKLOADS["pipelined"].requests("127.0.0.1:80")) == [request * 16]
+    assert list(WORKLOADS["pipelined"].requests("127.0.0.1:80")) == [request]
+    assert WORKLOADS["pipelined"].depth == WORKLOADS["pipelined varied"].depth == 16
 
 
 def test_a_browser_sends_eight_field_lines() -> None:
@@ -75,32 +78,52 @@ def test_a_browser_sends_eight_field_lines() -> None:
     assert b"gzip" not in request  # otherwise three bytes would be compressed
 
 
-def test_varied_has_a_new_path_and_a_new_request_id_each_time() -> None:
-    (template,) = WORKLOADS["varied"].requests("host")
-    request = numbered(template, 7)
-    assert request.startswith(b"GET /echo/000000000007 HTTP/1.1\r\n")
-    assert b"\r\nX-Request-Id: 000000000007\r\n" in request
-    assert len(numbered(template, 10**11)) == len(request)
+@pytest.mark.parametrize(
+    ("name", "new"),
+    [
+        ("varied", {b"X-Request-Id: 000000000007"}),
+        ("varied 3", {b"Cookie: theme=dark; session=000000000007", b'If-None-Match: "000000000007"'}),
+        ("pipelined varied", {b"X-Request-Id: 000000000007"}),
+    ],
+)
+def test_varied_requests_have_new_paths_and_lines_in_orders_drawn_for_each_round(
+    name: str, new: set[bytes]
+) -> None:
+    (browser,) = WORKLOADS["browser"].requests("host")
+    rounds = [
+        [numbered(each, 7).split(b"\r\n") for each in replace(WORKLOADS[name], seed=seed).requests("host")]
+        for seed in ("1 1", "1 1", "1 2", "2 1")
+    ]
+    assert rounds[0] == rounds[1]
+    assert rounds[0] != rounds[2] != rounds[3] != rounds[0]
+    for request, *lines in rounds[0]:
+        assert request == b"GET /echo/000000000007 HTTP/1.1"
+        assert sorted(lines) == sorted([*browser.split(b"\r\n")[1:], *new])
+    places = {lines.index(each) for lines in rounds[0] for each in new}
+    assert places == set(range(1, len(rounds[0][0]) - 2)), "the new lines are anywhere"
 
 
 @pytest.mark.parametrize("name", ["gzip same", "gzip different"])
 def test_texts_have_1000_bytes_and_are_worth_compressing(name: str) -> None:
-    requests = [numbered(each, 7) for each in WORKLOADS[name].requests("host")]
+    templates = list(WORKLOADS[name].requests("host"))
+    requests = [numbered(each, 7) for each in templates]
     texts = [each.split()[1].removeprefix(b"/echo/") for each in requests]
     assert {len(each) for each in texts} == {TEXT}
     assert len(set(texts)) == len(texts) == len(WORKLOADS[name].targets)
     assert all(200 < len(gzip.compress(each)) < 600 for each in texts)
+    places = {each.find(b"{n}") for each in templates}
+    assert (places == {-1}) if name == "gzip same" else len(places) > 32
 
 
 def test_numbers_are_used_once() -> None:
     first, second = fresh_numbers(), fresh_numbers()
-    assert second - first >= 10**8
+    assert (second - first) % 10**DIGITS == 10**8
 
 
 def test_an_upload_has_a_content_length() -> None:
     workload = WORKLOADS["upload 4 KiB"]
-    requests = list(workload.requests("host"))
-    assert len({each.split()[1] for each in requests}) == 16
+    requests = [numbered(each, number) for number, each in enumerate(workload.requests("host"))]
+    assert len({each.split()[1] for each in requests}) == 17
     for each in requests:
         head, _, content = each.partition(b"\r\n\r\n")
         assert content == workload.content
@@ -167,10 +190,22 @@ def test_a_wrong_response_is_an_error_in_one_line(
     assert "\n" not in str(caught.value)
 
 
-def test_files_that_the_load_generator_uploaded_are_compared(tmp_path: Path) -> None:
-    (tmp_path / "upload-4-KiB-15").write_bytes(WORKLOADS["upload 4 KiB"].content[:-1])
-    with (
-        answering(ABC, tmp_path) as server,
-        pytest.raises(VerificationError, match=r"4,095 bytes \(expected"),
-    ):
-        verify(server, WORKLOADS["upload 4 KiB"])
+@pytest.mark.parametrize(("place", "found"), [(0, True), (15, True), (16, False)])
+def test_files_that_the_load_generator_uploaded_first_are_compared(
+    place: int, found: bool, tmp_path: Path
+) -> None:
+    workload = replace(WORKLOADS["upload 4 KiB"], targets=("/files/own",))
+    paths = [tmp_path / f"upload-{number:012}" for number in range(20)]
+
+    def answer(count: int) -> bytes:
+        for path in (*paths, tmp_path / "own"):
+            path.write_bytes(workload.content[: -1 if path == paths[place] else None])
+        return ABC
+
+    with answering(answer, tmp_path) as server:
+        if found:
+            with pytest.raises(VerificationError, match=r"4,095 bytes \(expected"):
+                verify(server, workload)
+        else:
+            assert verify(server, workload) == 4 + 16
+            assert list(tmp_path.iterdir()) == []
