@@ -60,7 +60,7 @@ class IdleLock:
             prefix = f"{TEMPORARY_PREFIX}{os.getpid()}-{secrets.token_hex(4)}-"
             self._file = TemporaryFile(self._root, [b""], self._root.descriptor, prefix)
         self._uses += 1
-        return self._file.name
+        return str(self._file.name)
 
     def _release(self) -> None:
         """End the use; remove the file after the last one."""

@@ -9,9 +9,8 @@
     DELETE NAME                       remove the file, if deletion is enabled
     GET / by a browser                the listing of the shared directory (``root.py``)
 
-1. An upload is written to a temporary file, which is renamed when the upload is complete. Preconditions
-   are checked before the body is read and again before a file is replaced (RFC 9110, 13); a digest is
-   computed while the body is received.
+1. A file gets its name when the upload is complete. Preconditions are checked before the body is read and
+   again before a file is replaced (RFC 9110, 13); a digest is computed while the body is received.
 2. An interrupted upload can be resumed, if that is enabled (``resumable.py``).
 
 The name of the shared directory itself is "".

@@ -18,6 +18,7 @@ from tests.support.in_process import Client, Harness
 from tests.support.requests import chunks
 from tests.unit.handlers.files.shared import Shared, no_descriptor_leaks, open_descriptors, request
 
+pytestmark = pytest.mark.usefixtures("unnamed")
 NOT_STORED = "If-None-Match: *"
 FORM = "Content-Type: multipart/form-data; boundary=x"
 
