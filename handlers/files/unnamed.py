@@ -13,7 +13,6 @@ may also ignore the umask.
 import errno
 import fcntl
 import os
-from contextlib import ExitStack
 
 from .paths import SharedRoot
 from .temporary import CREATE, UploadFile, temporary_name
@@ -116,15 +115,19 @@ def can_use_unnamed(parent: int) -> bool:
 
     Raise OSError if they fail.
     """
-    with ExitStack() as stack:
-        unnamed = os.open(".", UNNAMED, 0o666, dir_fd=parent)
-        stack.callback(os.close, unnamed)
-        os.link(f"/proc/self/fd/{unnamed}", name := temporary_name(), dst_dir_fd=parent)
-        stack.callback(_remove, name, parent)
-        named = os.open(name := temporary_name(), CREATE, 0o666, dir_fd=parent)
-        stack.callback(os.close, named)
-        stack.callback(_remove, name, parent)
-        one, two = os.fstat(unnamed), os.fstat(named)
+    name = temporary_name()
+    unnamed = os.open(".", UNNAMED, 0o666, dir_fd=parent)
+    try:
+        os.link(f"/proc/self/fd/{unnamed}", name, dst_dir_fd=parent)
+        _remove(name, parent)
+        named = os.open(name, CREATE, 0o666, dir_fd=parent)
+        try:
+            _remove(name, parent)
+            one, two = os.fstat(unnamed), os.fstat(named)
+        finally:
+            os.close(named)
+    finally:
+        os.close(unnamed)
     return (one.st_mode, one.st_uid, one.st_gid) == (two.st_mode, two.st_uid, two.st_gid)
 
 
@@ -132,4 +135,4 @@ def _remove(name: str, parent: int) -> None:
     try:
         os.unlink(name, dir_fd=parent)
     except OSError:
-        pass  # the clean-up after a start removes it (``leftovers.py``)
+        pass  # the clean-up of a server has removed it, or will (``leftovers.py``)

@@ -142,7 +142,7 @@ class Parser:
         if self._position == len(self._buffer):
             self._buffer = b""
             self._position = 0
-        if self._content.complete:
+        if not self._content.remaining:
             keep_alive = self._head.keep_alive
             self._content = self._head = None
             if keep_alive:
