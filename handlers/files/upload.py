@@ -16,6 +16,7 @@ from typing import Protocol
 from reactor.http11.conditional import Validators
 from reactor.http11.errors import HTTPError, quote
 from reactor.http11.headers import Headers
+from reactor.routing import ViewSink
 
 from .closing import LARGE, Closer
 from .paths import SharedRoot, http_error_from
@@ -51,7 +52,7 @@ class UploadStore(Protocol):
         """Raise HTTPError(507) if writing ``size`` more bytes would leave too little free space."""
 
 
-class Upload:
+class Upload(ViewSink):
     """An upload in progress: a sink that writes to a new file in the directory of its destination.
 
     ``replaced`` is the size of the file with this name, None if it did not exist when the upload began. The
@@ -89,7 +90,7 @@ class Upload:
         self.replaces = replaced is not None
         self._replaces_large = replaced is not None and replaced >= LARGE
 
-    def write(self, data: bytes) -> None:
+    def write(self, data: bytes | memoryview) -> None:
         """Append data; raise HTTPError(507) if there is not enough space."""
         self._checked_bytes_left -= len(data)
         if self._checked_bytes_left < 0:
