@@ -106,6 +106,17 @@ def test_a_file_that_became_large_during_the_upload(
     assert_pending(background)
 
 
+@pytest.mark.parametrize("unnamed", [True], indirect=True)
+def test_a_large_file_that_took_the_name_of_a_small_upload(
+    shared: Shared, client: Client, background: Background
+) -> None:
+    client.send(b"PUT /files/new HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\n")
+    make(shared, "new")
+    client.send(b"abc")
+    client.assert_responds(201)
+    assert_pending(background)
+
+
 @pytest.mark.parametrize("keeps", ["link", "download"])
 def test_a_replaced_file_that_is_still_used_is_unchanged(
     shared: Shared, client: Client, background: Background, keeps: str

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from reactor.handlers.files.store import Store
-from reactor.handlers.files.unnamed import UNNAMED
+from reactor.handlers.files.unnamed import UNNAMED, UnnamedFiles
 from tests.support.files import supports_unnamed
 from tests.unit.handlers.files.shared import Shared, no_descriptor_leaks, read, refused_status, upload
 
@@ -218,6 +218,9 @@ def test_a_deleted_directory_is_409(shared: Shared, store: Store, again: bool) -
     assert shared.files().keys() == {"file"}
 
 
-def test_a_deleted_shared_directory_is_409_before_the_body(shared: Shared, store: Store) -> None:
+def test_an_upload_into_a_deleted_directory_does_not_begin(shared: Shared, store: Store) -> None:
+    """On a tmpfs a file could be made there, without a name, but not stored."""
     shutil.rmtree(shared.path)
+    with pytest.raises(FileNotFoundError):
+        UnnamedFiles(store.root).create([b"new"], store.root.descriptor)
     assert refused_status(lambda: store.create("new", 3)) == 409
