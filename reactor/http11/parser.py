@@ -97,7 +97,7 @@ class Parser:
         ``next_content``, which returns this view, must be called before its memory is reused.
         """
         assert self._view is None, "a view of the body is left"
-        assert not self._buffer, "bytes of the body are buffered"
+        assert not self.buffered, "bytes of the body are buffered"
         self._view = view
 
     def next_request(self) -> Request | None:

@@ -139,6 +139,16 @@ class Disk:
             self.make_directory(FADING)
             self.add(f"{FADING}/x.txt", self.world.random.randbytes(40))
 
+    def take_name(self, path: Path) -> None:
+        """Make a file just before the server gives its name to an upload, now and then."""
+        is_shared = path.is_relative_to(self.path) and path.parent.exists()
+        if not is_shared or path.exists() or path.name.startswith(TEMPORARY_PREFIX):
+            return
+        if self.world.happens("commit"):
+            name = str(path.relative_to(self.path))
+            self.world.log("another process makes %s", name)
+            self.add(name, f"{name} {self.tree.changes}".encode())
+
     def remove(self) -> None:
         """Rename the directory."""
         self.world.log("the directory is replaced")
@@ -354,6 +364,7 @@ class FaultyOs:
     ) -> None:
         if src_dir_fd is None:
             self._require_support("link")
+            self._disk.take_name(self._disk.locate(target, dst_dir_fd))
         self._may_fail("link")
         options = {} if src_dir_fd is None else {"src_dir_fd": src_dir_fd}
         os.link(source, target, dst_dir_fd=dst_dir_fd, follow_symlinks=follow_symlinks, **options)

@@ -81,12 +81,13 @@ def sizes(sink: RecordingSink) -> list[int]:
         ),
     ],
 )
+@pytest.mark.parametrize("turn_requests", [1, 64])  # with 1, a turn ends between the head and the body
 @pytest.mark.parametrize("size", [1, 999, 1000, 1001, len(BODY) + len(CANARY)])
 def test_only_sinks_that_take_views_of_a_known_length_get_them(
-    make: Callable[[], Any], head: bytes, body: bytes, types: set[type], size: int
+    make: Callable[[], Any], head: bytes, body: bytes, types: set[type], size: int, turn_requests: int
 ) -> None:
     sink = make()
-    with Harness(posting(sink), turn_read_file=1000, turn_read=3000) as server:
+    with Harness(posting(sink), turn_read_file=1000, turn_read=3000, turn_requests=turn_requests) as server:
         client = server.connect()
         client.send(head)
         for piece in in_pieces(body + CANARY, size):
