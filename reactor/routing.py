@@ -34,7 +34,7 @@ METHODS = tuple(method for method in grammar.METHODS if method != "CONNECT")
 
 
 class Sink(Protocol):
-    """Receives the body of one request, chunk by chunk.
+    """Receives the body of one request, chunk by chunk; as ``bytes``, unless it is also a ``ViewSink``.
 
     ``write`` and ``finish`` may raise HTTPError to refuse the request. ``close`` is always called, once.
     """
@@ -63,6 +63,20 @@ class InterimSink:
     __slots__ = ()
 
     interim: tuple[int, HeaderPairs] | None
+
+
+class ViewSink:
+    """Base class of sinks that do not keep what is written to them, such as those that write to a file.
+
+    A part of a body whose length is known may then be a memoryview of a buffer that all connections share, of
+    up to ``turn_read_file`` bytes. Its content changes after ``write`` returns.
+    """
+
+    __slots__ = ()
+
+    def write(self, data: bytes | memoryview) -> None:
+        """Receive a chunk of the body."""
+        raise NotImplementedError
 
 
 # Opens a sink for the body of a request; raises HTTPError to refuse the request.

@@ -150,6 +150,12 @@ class Settings:
     turn_read: int = _limit(
         64 * KIB, "bytes", "advanced", "maximum bytes read from one connection per event loop turn"
     )
+    turn_read_file: int = _limit(
+        256 * KIB,
+        "bytes",
+        "advanced",
+        "maximum bytes of a request body read from one connection per turn while it is written to a file",
+    )
     turn_send: int = _limit(
         256 * KIB, "bytes", "advanced", "maximum bytes sent to one connection per event loop turn"
     )

@@ -11,13 +11,14 @@ from hmac import compare_digest
 
 from reactor.http11.errors import HTTPError
 from reactor.http11.structured_fields import parse_dictionary
+from reactor.routing import ViewSink
 
 from .upload import Upload
 
 ALGORITHMS = {"sha-256": hashlib.sha256, "sha-512": hashlib.sha512}
 
 
-class CheckedUpload:
+class CheckedUpload(ViewSink):
     """A sink for an upload that must match the digests sent by the client."""
 
     __slots__ = ("_digests", "_hashes", "_upload")
@@ -27,7 +28,7 @@ class CheckedUpload:
         self._digests = digests
         self._hashes = {name: ALGORITHMS[name]() for name in digests}
 
-    def write(self, data: bytes) -> None:
+    def write(self, data: bytes | memoryview) -> None:
         """Append data."""
         self._upload.write(data)
         for each in self._hashes.values():  # only after a successful write

@@ -34,6 +34,7 @@ from reactor.http11.errors import HTTPError, quote
 from reactor.http11.grammar import TOKEN
 from reactor.http11.headers import Headers, read_header_line
 from reactor.http11.message import Request
+from reactor.routing import ViewSink
 
 from .closing import LARGE
 from .names import last_component, numbered
@@ -92,7 +93,7 @@ class FormState(Enum):
     EPILOGUE = auto()
 
 
-class FormUpload:
+class FormUpload(ViewSink):
     """A sink that stores the files of a form in a directory ("", or a name that ends with a slash)."""
 
     def __init__(self, store: Store, request: Request, directory: str) -> None:
@@ -108,7 +109,7 @@ class FormUpload:
         self._part = Part("", None)
         self._unstored = 0  # bytes of the form, until it is committed
 
-    def write(self, data: bytes) -> None:
+    def write(self, data: bytes | memoryview) -> None:
         """Parse a chunk of the form; raise HTTPError."""
         self._unstored += len(data)
         for each in self._reader.feed(data):
@@ -222,7 +223,7 @@ class FormReader:
         self._parts = 0
         self.state = FormState.PREAMBLE
 
-    def feed(self, data: bytes) -> Iterator[Part | bytes]:
+    def feed(self, data: bytes | memoryview) -> Iterator[Part | bytes]:
         """Add data and yield what can be parsed; exhaust the iterator before the next call."""
         self._buffer += data
         while True:

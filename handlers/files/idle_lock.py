@@ -59,6 +59,7 @@ class IdleLock:
             # No earlier server had this name, even one with the same process id.
             prefix = f"{TEMPORARY_PREFIX}{os.getpid()}-{secrets.token_hex(4)}-"
             self._file = TemporaryFile(self._root, [b""], self._root.descriptor, prefix)
+        assert self._file.name is not None, "the lock has a name until it is removed"
         self._uses += 1
         return self._file.name
 

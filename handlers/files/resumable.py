@@ -35,7 +35,7 @@ from reactor.http11.headers import Headers
 from reactor.http11.message import HeaderPairs, Request, Response
 from reactor.http11.structured_fields import parse_item
 from reactor.http11.target import percent_encoded
-from reactor.routing import Handler, InterimSink, Router
+from reactor.routing import Handler, InterimSink, Router, ViewSink
 
 from .digests import CheckedUpload
 from .upload import Upload, check_coding, require_length
@@ -79,7 +79,7 @@ class Creation(NamedTuple):
     gets_interim: bool
 
 
-class UploadSink(InterimSink):
+class UploadSink(InterimSink, ViewSink):
     """A sink that appends the body of one request to an upload."""
 
     __slots__ = (
@@ -106,7 +106,7 @@ class UploadSink(InterimSink):
         self.upload.writer = self
         self._next_progress = self.upload.offset + PROGRESS_INTERVAL
 
-    def write(self, data: bytes) -> None:
+    def write(self, data: bytes | memoryview) -> None:
         """Append data; raise HTTPError if it is too much, or if another request has taken over."""
         self._check_current()
         upload = self.upload

@@ -9,9 +9,8 @@
     DELETE NAME                       remove the file, if deletion is enabled
     GET / by a browser                the listing of the shared directory (``root.py``)
 
-1. An upload is written to a temporary file, which is renamed when the upload is complete. Preconditions
-   are checked before the body is read and again before a file is replaced (RFC 9110, 13); a digest is
-   computed while the body is received.
+1. A file gets its name when the upload is complete. Preconditions are checked before the body is read and
+   again before a file is replaced (RFC 9110, 13); a digest is computed while the body is received.
 2. An interrupted upload can be resumed, if that is enabled (``resumable.py``).
 
 The name of the shared directory itself is "".
@@ -21,6 +20,7 @@ import os
 from collections.abc import Callable
 
 from reactor.http11.conditional import CONDITIONAL, Validators, evaluate, is_conditional
+from reactor.http11.cors import ORIGIN_HEADERS
 from reactor.http11.errors import HTTPError
 from reactor.http11.message import Request, Response
 from reactor.http11.target import percent_encoded
@@ -41,8 +41,9 @@ PATTERN = "/files/{name...}"
 PAGE = "index.html"
 BASE = "files/"  # the URL of the shared directory, relative to /
 
-# An upload with none of these headers is stored unconditionally.
-_SPECIAL = CONDITIONAL | {"content-encoding", "content-range", "repr-digest", "upload-complete"}
+# An upload to a file with none of these headers is stored without further checks.
+_SPECIAL = CONDITIONAL | ORIGIN_HEADERS
+_SPECIAL |= {"content-encoding", "content-range", "repr-digest", "upload-complete"}
 
 
 class Files:
@@ -137,14 +138,15 @@ class Files:
         head = request.head
         if head.length == 0:
             require_length(head.headers)
+        is_directory = is_directory_name(name)
+        if not is_directory and _SPECIAL.isdisjoint(head.headers):
+            return self._store.create(name, max(0, head.length))
         if request.method == "POST":
             require_same_origin(request, self._allowed_origin)
-            if is_directory_name(name):
+            if is_directory:
                 check_complete(head.headers)
                 check_coding(head.headers)
                 return FormUpload(self._store, request, name)
-        if _SPECIAL.isdisjoint(head.headers):
-            return self._store.create(name, max(0, head.length))
         complete = read_complete(head.headers)
         if self._registry is not None and complete is not None:
             creation = self._registry.read_creation(request, complete)  # validate before creating a file

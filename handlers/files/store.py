@@ -3,7 +3,7 @@
 1. Small files that were not modified recently are cached in memory (``cache.py``). Each use validates the
    cache entry with one ``stat`` through a safe path (``paths.py``).
 2. A file may have precompressed variants (``precompressed.py``), if they are enabled.
-3. An upload is written to a temporary file in the destination directory and renamed when it is complete
+3. An upload is written to a file in the destination directory that gets its name when it is complete
    (``upload.py``). Preconditions are evaluated for the file that it replaces.
 4. Large files that are replaced or removed are closed in the background (``closing.py``).
 
@@ -33,7 +33,8 @@ from .names import find_refused_character, refused_character
 from .open_files import OpenFileLimit
 from .paths import MAX_NAME_LENGTH, http_error_from, not_found, open_regular, open_root
 from .precompressed import PrecompressedFiles
-from .temporary import TemporaryFile
+from .temporary import TemporaryFile, UploadFile
+from .unnamed import UnnamedFiles
 from .upload import Condition, Upload
 
 MAX_COMPRESSIONS = 64  # each takes 256 KiB; beyond it, files are sent uncompressed
@@ -75,6 +76,7 @@ class Store:
         self.root = open_root(path, hidden, clock)
         self.open_files = OpenFileLimit()
         self._idle_lock = IdleLock(self.root, self.open_files)
+        self._unnamed = UnnamedFiles(self.root)
         self.closer = Closer()
         self.is_single_file = self.root.is_single_file
         self.precompressed: PrecompressedFiles | None = None
@@ -207,10 +209,13 @@ class Store:
         try:
             replaced = None if is_new else self.check_destination(parent, parts[-1], condition)
             self.check_space(parent, size)
+            file: UploadFile | None = None
             if is_resumable:
-                temporary = self._current_idle_lock().create_file(parts, parent)
-            else:
-                temporary = TemporaryFile(self.root, parts, parent)
+                file = self._current_idle_lock().create_file(parts, parent)
+            elif not is_new:
+                file = self._unnamed.create(parts, parent)
+            if file is None:
+                file = TemporaryFile(self.root, parts, parent)
         except OSError as error:
             if error.errno == errno.ENOENT:  # the open directory was deleted
                 raise no_parent() from None
@@ -220,7 +225,7 @@ class Store:
         finally:
             if parent != self.root.descriptor:
                 os.close(parent)
-        return Upload(self, temporary, parts[-1], size, replaced, condition)
+        return Upload(self, file, parts[-1], size, replaced, condition)
 
     def _current_idle_lock(self) -> IdleLock:
         """Return the lock in the open directory; uploads into a former one keep theirs."""

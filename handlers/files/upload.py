@@ -1,10 +1,11 @@
-"""Uploads: write to a temporary file in the destination directory, and rename it when complete.
+"""Uploads: write to a file in the destination directory that gets its name when it is complete.
 
-1. Replacement is atomic: a download gets either the old content or the new. A file of a form, and a new file
-   with a condition, gets its name by ``link``, which never replaces a file.
-2. An upload holds one descriptor, that of its temporary file (``temporary.py``); none while it is suspended.
-   The temporary files of a killed process are removed after the next start (``leftovers.py``).
-3. Free space is checked while data arrives. Preconditions are checked again before a file is replaced.
+1. Until then it has no name (``unnamed.py``), or a temporary one (``temporary.py``). The temporary files of a
+   killed process are removed after the next start (``leftovers.py``).
+2. Replacement is atomic: a download gets either the old content or the new. A new file, and a file of a form,
+   gets its name by ``link``, which never replaces a file.
+3. An upload holds one descriptor; none while it is suspended.
+4. Free space is checked while data arrives. Preconditions are checked again before a file is replaced.
 """
 
 import errno
@@ -15,18 +16,16 @@ from typing import Protocol
 from reactor.http11.conditional import Validators
 from reactor.http11.errors import HTTPError, quote
 from reactor.http11.headers import Headers
+from reactor.routing import ViewSink
 
 from .closing import LARGE, Closer
 from .paths import SharedRoot, http_error_from
-from .temporary import CREATE, TemporaryFile
+from .temporary import UploadFile
 
 log = logging.getLogger("reactor")
 
 # The check for free space at the start covers this many bytes; writes after them check again.
 CHECKED_AT_START = 64 * 1024
-
-# Errors of link() on file systems that have no hard links, or where the system forbids them.
-_WITHOUT_LINKS = frozenset({errno.EPERM, errno.EACCES, errno.ENOSYS, errno.EOPNOTSUPP})
 
 # Errors for names that the file system does not support, such as one with a question mark on FAT.
 _UNSUPPORTED_NAME = frozenset({errno.EINVAL, errno.EILSEQ, errno.ENAMETOOLONG})
@@ -53,8 +52,8 @@ class UploadStore(Protocol):
         """Raise HTTPError(507) if writing ``size`` more bytes would leave too little free space."""
 
 
-class Upload:
-    """An upload in progress: a sink that writes to a temporary file in the directory of its destination.
+class Upload(ViewSink):
+    """An upload in progress: a sink that writes to a new file in the directory of its destination.
 
     ``replaced`` is the size of the file with this name, None if it did not exist when the upload began. The
     ``condition``, if any, is checked again before that file is replaced.
@@ -65,7 +64,6 @@ class Upload:
         "_condition",
         "_file",
         "_generation",
-        "_has_temporary_name",
         "_name",
         "_replaces_large",
         "_size",
@@ -76,7 +74,7 @@ class Upload:
     def __init__(
         self,
         store: UploadStore,
-        temporary: TemporaryFile,
+        file: UploadFile,
         name: bytes,
         size: int,
         replaced: int | None,
@@ -85,15 +83,14 @@ class Upload:
         self._store = store
         self._generation = store.root.generation
         self._checked_bytes_left = min(size, CHECKED_AT_START)
-        self._file = temporary
-        self._has_temporary_name = True
+        self._file = file
         self._name = name
         self._size = 0
         self._condition = condition
         self.replaces = replaced is not None
         self._replaces_large = replaced is not None and replaced >= LARGE
 
-    def write(self, data: bytes) -> None:
+    def write(self, data: bytes | memoryview) -> None:
         """Append data; raise HTTPError(507) if there is not enough space."""
         self._checked_bytes_left -= len(data)
         if self._checked_bytes_left < 0:
@@ -141,11 +138,10 @@ class Upload:
             raise http_error_from(error) from None
 
     def commit(self, touch: bool = False) -> None:
-        """Give the temporary file its final name, replacing any existing file that the condition allows.
+        """Give the file its name, replacing any existing file that the condition allows.
 
         ``touch``: set the modification time to now, since the last data may have arrived long ago.
         """
-        assert self._has_temporary_name, "upload already committed"
         file, root = self._file, self._store.root
         try:
             if touch:
@@ -154,14 +150,10 @@ class Upload:
                 raise root_replaced()
             parent = root.descriptor if file.is_in_root else file.open_parent()  # saves a call
             try:
-                if self._condition is not None and self._create(parent, self._condition):
-                    pass
-                # While more than one part of the body was received, the name may have got a large file.
-                elif self._replaces_large or self._size > CHECKED_AT_START:
-                    self._rename_over_large(parent)
-                else:
-                    os.rename(file.name, self._name, src_dir_fd=parent, dst_dir_fd=parent)
-                self._has_temporary_name = False
+                # Without a condition, a rename stores a new file as well.
+                may_create = self._condition is not None or (file.name is None and not self.replaces)
+                if not (may_create and self._create(parent)):
+                    self._replace(parent)
                 if self._store.fsync:
                     # From now on the directory is needed, not the content: hold one descriptor, not two.
                     os.dup2(parent, file.descriptor, inheritable=False)
@@ -181,28 +173,35 @@ class Upload:
             raise root_replaced()
         return self._file.open_parent()
 
-    def _rename_over_large(self, parent: int) -> None:
-        """Rename the temporary file; close a large file that it replaces in the background."""
-        kept = self._store.closer.keep(self._name, parent)
-        try:
-            os.rename(self._file.name, self._name, src_dir_fd=parent, dst_dir_fd=parent)
-        finally:
-            if kept is not None:
-                self._store.closer.close(kept)
-
-    def _create(self, parent: int, condition: Condition) -> bool:
+    def _create(self, parent: int) -> bool:
         """Check the condition; link the file if none has its name. Return False if it must be replaced.
 
         A rename would also replace a file that another process creates after the check.
         """
-        while self._store.check_destination(parent, self._name, condition) is None:
+        file, name, condition = self._file, self._name, self._condition
+        while condition is None or self._store.check_destination(parent, name, condition) is None:
             try:
-                self.link(self._name, parent)
+                file.link(name, parent)
             except FileExistsError:
+                if condition is None:
+                    break
                 continue
-            self.remove(parent)
+            if file.name is not None:
+                self.remove(parent)
             return True
+        self._replaces_large = True  # perhaps
         return False
+
+    def _replace(self, parent: int) -> None:
+        """Store the file in place of another; close a large one in the background."""
+        # While more than one part of the body was received, the name may have got a large file.
+        may_be_large = self._replaces_large or self._size > CHECKED_AT_START
+        kept = self._store.closer.keep(self._name, parent) if may_be_large else None
+        try:
+            self._file.replace(self._name, parent)
+        finally:
+            if kept is not None:
+                self._store.closer.close(kept)
 
     # Writing to the disk; these may be called in another thread, and raise OSError.
 
@@ -231,27 +230,8 @@ class Upload:
 
         The temporary name remains until ``remove``.
         """
-        assert self._has_temporary_name, "upload already committed"
-        try:
-            os.link(self._file.name, name, src_dir_fd=parent, dst_dir_fd=parent, follow_symlinks=False)
-        except OSError as error:
-            if error.errno not in _WITHOUT_LINKS:
-                raise
-            self._reserve_and_rename(name, parent)
+        self._file.link(name, parent)
         self._name = name
-
-    def _reserve_and_rename(self, name: bytes, parent: int) -> None:
-        """Do what ``link`` does on a file system without hard links (FAT, some network file systems).
-
-        An empty file reserves the name until the rename replaces it; another process can see it.
-        """
-        os.close(os.open(name, CREATE, 0o666, dir_fd=parent))
-        try:
-            os.rename(self._file.name, name, src_dir_fd=parent, dst_dir_fd=parent)
-        except OSError:
-            os.unlink(name, dir_fd=parent)
-            raise
-        self._has_temporary_name = False
 
     def unlink(self, parent: int) -> None:
         """Undo ``link``, unless the name belongs to another file by now; log a failure."""
@@ -269,13 +249,14 @@ class Upload:
 
         After ``remove`` it may be called in another thread, if the upload cannot be suspended.
         """
+        file, is_large = self._file, self._size >= LARGE
         try:
-            if self._has_temporary_name:
-                if self._size >= LARGE:
+            if file.name is not None:
+                if is_large:
                     self._keep_open()
                 self.remove()
         finally:
-            self._file.close(os.close if self._size < LARGE else self._store.closer.close)
+            file.close(self._store.closer.close if is_large else os.close)
 
     def _keep_open(self) -> None:
         """Open a suspended file, so that removing it does not free its blocks (``closing.py``)."""
@@ -286,18 +267,20 @@ class Upload:
 
     def remove(self, parent: int | None = None) -> None:
         """Remove the temporary name, if there is one, in the open directory ``parent``; log a failure."""
-        if not self._has_temporary_name:
+        name = self._file.name
+        if name is None:
             return
-        self._has_temporary_name = False
         try:
             if parent is None:
                 self._file.remove()
             else:
-                os.unlink(self._file.name, dir_fd=parent)
+                os.unlink(name, dir_fd=parent)
         except FileNotFoundError:
             pass  # already removed by another process
         except OSError as error:
-            log.warning("cannot remove the unfinished upload %r: %s", self._file.name, error.strerror)
+            log.warning("cannot remove the unfinished upload %r: %s", name, error.strerror)
+        finally:
+            self._file.name = None
 
 
 def require_length(headers: Headers) -> None:

@@ -47,22 +47,24 @@ COMPLETE = ChunkPhase.COMPLETE
 class ChunkedReader:
     """Decodes the chunked transfer coding; raises ProtocolError (400, 413 or 431)."""
 
-    __slots__ = ("_extensions", "_head_reader", "_phase", "_received", "_remaining", "_searched")
-
-    remaining = inf  # of the body; each chunk announces only itself
+    __slots__ = (
+        "_chunk_left",
+        "_extensions",
+        "_head_reader",
+        "_phase",
+        "_received",
+        "_searched",
+        "remaining",
+    )
 
     def __init__(self, head_reader: HeadReader) -> None:
         self._head_reader = head_reader
         self._phase = SIZE
-        self._remaining = 0  # bytes of the current chunk
+        self.remaining: float = inf  # bytes of the body: each chunk announces only itself
+        self._chunk_left = 0  # bytes of the current chunk
         self._received = 0
         self._extensions = 0  # bytes of all chunk extensions
         self._searched = 0  # bytes of an incomplete line or trailer section in which no end was found
-
-    @property
-    def complete(self) -> bool:
-        """True after the trailer section."""
-        return self._phase is COMPLETE
 
     def read(self, buffer: bytes, position: int) -> tuple[bytes, int]:
         """Return the data of the next few chunks from ``position`` on, and the position after them.
@@ -94,7 +96,7 @@ class ChunkedReader:
                 break
             end = position + size
             if not buffer.startswith(b"\r\n", end):
-                self._phase, self._remaining = DATA, size
+                self._phase, self._chunk_left = DATA, size
                 return self._continue_chunk(buffer, position, pieces)
             pieces.append(buffer[position:end])
             position = end + 2
@@ -103,11 +105,11 @@ class ChunkedReader:
     def _continue_chunk(self, buffer: bytes, position: int, pieces: list[bytes]) -> int:
         """Continue an incomplete chunk; return the position after what was read."""
         if self._phase is DATA:
-            end = min(len(buffer), position + self._remaining)
+            end = min(len(buffer), position + self._chunk_left)
             pieces.append(buffer[position:end])
-            self._remaining -= end - position
+            self._chunk_left -= end - position
             position = end
-            if self._remaining:
+            if self._chunk_left:
                 return position
             self._phase = BOUNDARY
         ending = buffer[position : position + 2]
@@ -165,7 +167,7 @@ class ChunkedReader:
                 self._searched = max(0, len(buffer) - position - 3)
                 return position
             self._head_reader.read_trailers(buffer[position:end])
-        self._phase = COMPLETE
+        self._phase, self.remaining = COMPLETE, 0
         return end + 4
 
 

@@ -26,6 +26,8 @@ from reactor.http11.grammar import match_origin
 from reactor.http11.message import HeaderPairs, Request
 
 ANY = "*"
+# A request without these headers is not cross-origin.
+ORIGIN_HEADERS = frozenset({"origin", "sec-fetch-site"})
 
 # Default ports, which browsers omit in an origin.
 _DEFAULT_PORTS = {"http": ":80", "https": ":443"}

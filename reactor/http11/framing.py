@@ -53,12 +53,8 @@ class BodyReader(Protocol):
     """Reads a body from a buffer."""
 
     @property
-    def complete(self) -> bool:
-        """True when the body has been read completely."""
-
-    @property
     def remaining(self) -> float:
-        """The number of bytes that have not been read; infinity if it is not known."""
+        """The number of bytes that have not been read: infinity if it is not known, 0 at the end."""
 
     def read(self, buffer: bytes, position: int) -> tuple[bytes, int]:
         """Return the part of the body from ``position`` on, and the position after what was read."""
@@ -71,11 +67,6 @@ class LengthReader:
 
     def __init__(self, length: int) -> None:
         self.remaining = length
-
-    @property
-    def complete(self) -> bool:
-        """True when the body has been read completely."""
-        return self.remaining == 0
 
     def read(self, buffer: bytes, position: int) -> tuple[bytes, int]:
         """Return the part of the body from ``position`` on, and the position after it."""

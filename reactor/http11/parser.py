@@ -54,6 +54,7 @@ class Parser:
         "_head_reader",
         "_position",
         "_scanned",
+        "_view",
         "phase",
     )
 
@@ -65,6 +66,7 @@ class Parser:
         self._empty_lines = 0
         self._content: BodyReader | None = None
         self._head: Head | None = None  # of the request whose body is being read
+        self._view: memoryview | None = None  # of the body, in place of bytes in the buffer
         self.phase = PHASE_IDLE
 
     @property
@@ -88,6 +90,15 @@ class Parser:
             self._buffer = self._buffer[self._position :] + data
             self._scanned -= self._position
             self._position = 0
+
+    def feed_content(self, view: memoryview) -> None:
+        """Add received bytes of a body whose length is known, at most ``content_left``; none are buffered.
+
+        ``next_content``, which returns this view, must be called before its memory is reused.
+        """
+        assert self._view is None, "a view of the body is left"
+        assert not self.buffered, "bytes of the body are buffered"
+        self._view = view
 
     def next_request(self) -> Request | None:
         """Return the next request whose head is complete; None if more bytes are needed.
@@ -127,22 +138,28 @@ class Parser:
             self.end()
         return Request(method, target, head)
 
-    def next_content(self) -> bytes:
-        """Return the part of the body received so far, or b""; it is complete when the phase changes.
+    def next_content(self) -> bytes | memoryview:
+        """Return the part of the body received so far, perhaps b""; it is complete when the phase changes.
 
         Raise ProtocolError if its framing is invalid; the phase is then ENDED.
         """
         assert self._content is not None, "no body to read"
         assert self._head is not None, "no request whose body could be read"
-        try:
-            data, self._position = self._content.read(self._buffer, self._position)
-        except ProtocolError:
-            self.end()
-            raise
+        data: bytes | memoryview
+        if self._view is not None:
+            data, self._view = self._view, None
+            assert isinstance(self._content, LengthReader), "the length of the body is not known"
+            self._content.remaining -= len(data)
+        else:
+            try:
+                data, self._position = self._content.read(self._buffer, self._position)
+            except ProtocolError:
+                self.end()
+                raise
         if self._position == len(self._buffer):
             self._buffer = b""
             self._position = 0
-        if self._content.complete:
+        if not self._content.remaining:
             keep_alive = self._head.keep_alive
             self._content = self._head = None
             if keep_alive:
@@ -162,7 +179,7 @@ class Parser:
         self.phase = PHASE_ENDED
         self._buffer = b""
         self._position = 0
-        self._content = self._head = None
+        self._content = self._head = self._view = None
 
     # Transitions.
 

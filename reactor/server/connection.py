@@ -229,8 +229,12 @@ class Connection(EventHandler, ConnectionHooks):
 
     def on_readable(self) -> None:
         """Receive bytes, and process them as far as possible."""
+        data: bytes | memoryview
         try:
-            data: bytes = self.handle.recv(self._context.settings.turn_read)
+            if self.state is RECEIVING_CONTENT:
+                data = self._receive_content()
+            else:
+                data = self.handle.recv(self._context.settings.turn_read)
         except BlockingIOError:
             return
         except OSError:
@@ -239,13 +243,29 @@ class Connection(EventHandler, ConnectionHooks):
             self._close(CloseReason.COMPLETED if self.state is DRAINING else CloseReason.CLIENT_CLOSED)
             return
         if self._hooks is not None:
-            self._hooks.on_received(data)
+            self._hooks.on_received(bytes(data))
         if self.state is not DRAINING:
-            self._parser.feed(data)
+            if isinstance(data, bytes):
+                self._parser.feed(data)
+            else:
+                self._parser.feed_content(data)
             if self.state is WAITING or self.state is AWAITING_RESULT:
                 self._limit_pipelined(self.is_delayed and self._parser.phase is PHASE_ENDED)
             else:
                 self._process()
+
+    def _receive_content(self) -> bytes | memoryview:
+        """Receive a part of a body: for sinks that take views into the server's buffer. Raise OSError.
+
+        In RECEIVING_CONTENT they get it at once. Chunks, and bytes behind a body, are parsed in other memory.
+        """
+        assert self._request_body is not None, "RECEIVING_CONTENT without a request body"
+        left = self._parser.content_left
+        if self._request_body.view_sink is None or left == inf or self._parser.buffered:
+            data: bytes = self.handle.recv(self._context.settings.turn_read)
+            return data
+        buffer = self._context.content_buffer
+        return buffer[: self.handle.recv_into(buffer, int(min(len(buffer), left)))]
 
     def _limit_pipelined(self, of_refused_body: bool = False) -> None:
         """Limit the bytes received behind a live stream, which may never end, or a result.

@@ -84,6 +84,8 @@ class ServerContext:
         )
         # A connection's share of a turn, kept as a range: creating one takes 60 ns.
         self.request_share = range(settings.turn_requests)
+        # For bodies that are written to files, which need no bytes object. Its content changes in each turn.
+        self.content_buffer = memoryview(bytearray(settings.turn_read_file))
         self.connections: dict[int, Connection] = {}
         # Closed connections with a response that is not known yet.
         self.abandoned: dict[Connection, Deferred] = {}

@@ -19,7 +19,7 @@ from math import inf
 from reactor.http11.errors import HTTPError, content_too_large
 from reactor.http11.message import Request
 from reactor.http11.serializer import interim
-from reactor.routing import Handler, InterimSink, SinkFactory, discard
+from reactor.routing import Handler, InterimSink, SinkFactory, ViewSink, discard
 from reactor.settings import KIB, Settings
 
 log = logging.getLogger("reactor")
@@ -32,11 +32,20 @@ class RequestBody:
 
     The constructor opens the sink. It raises HTTPError if Content-Length exceeds ``max_body`` or the sink
     cannot be opened; ``write`` and ``finish`` raise it if the sink fails. ``interim_sink`` is the sink if it
-    may have interim responses to send, else None. ``handler`` is None if the request has been answered
-    already.
+    may have interim responses to send, else None; ``view_sink`` is the sink if it takes views, else None.
+    ``handler`` is None if the request has been answered already.
     """
 
-    __slots__ = ("_sink", "began", "bytes_in_window", "handler", "interim_sink", "request", "window_ends")
+    __slots__ = (
+        "_sink",
+        "began",
+        "bytes_in_window",
+        "handler",
+        "interim_sink",
+        "request",
+        "view_sink",
+        "window_ends",
+    )
 
     def __init__(
         self, request: Request, handler: Handler | None, factory: SinkFactory, began: float, max_body: int
@@ -54,6 +63,7 @@ class RequestBody:
             raise _refusal(error) from None
         # RFC 9110, 15.2: 1xx responses must not be sent to HTTP/1.0 clients.
         self.interim_sink = sink if isinstance(sink, InterimSink) and request.head.version == 1 else None
+        self.view_sink = sink if isinstance(sink, ViewSink) else None
 
     @classmethod
     def discarding(cls, request: Request, began: float) -> "RequestBody":
@@ -73,11 +83,14 @@ class RequestBody:
         response, sink.interim = sink.interim, None
         return interim(*response)
 
-    def write(self, data: bytes) -> None:
-        """Write received bytes to the sink."""
+    def write(self, data: bytes | memoryview) -> None:
+        """Write received bytes to the sink; a view only to a ``view_sink``."""
         self.bytes_in_window += len(data)
         try:
-            self._sink.write(data)
+            if isinstance(data, bytes):
+                self._sink.write(data)
+            elif self.view_sink is not None:
+                self.view_sink.write(data)
         except Exception as error:
             raise _refusal(error) from None
 

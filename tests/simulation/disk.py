@@ -3,8 +3,8 @@
 The handlers of files are given an ``os`` of their own, in which ``open``, ``dup``, ``write``, ``rename``,
 ``link``, ``fsync`` and ``unlink`` fail now and then, and a write may take fewer bytes than it was given. Each
 change is reported to the model (``tree.py``) at that moment, with the content that it finds then. In some
-seeds the shared directory is replaced by a copy, and is missing for a while; or one of its directories is
-removed with all that it has.
+seeds files without a name are not supported. In some, the shared directory is replaced by a copy, and is
+missing for a while; or one of its directories is removed with all that it has.
 """
 
 import errno
@@ -47,6 +47,8 @@ FAULTS = {
     "fsync": (errno.EIO, errno.ENOSPC),
     "unlink": (errno.EIO,),
 }
+# What an unnamed file meets where the file system does not support it, and without /proc.
+UNSUPPORTED = {"open": errno.EOPNOTSUPP, "link": errno.ENOENT}
 COMMITTING = ("rename", "link", "fsync")
 DISK_ERRORS = (500, 503, 507)
 REPLACED = 409  # the status of an upload into a directory that was replaced
@@ -136,6 +138,16 @@ class Disk:
             self.world.log("another process makes %s", FADING)
             self.make_directory(FADING)
             self.add(f"{FADING}/x.txt", self.world.random.randbytes(40))
+
+    def take_name(self, path: Path) -> None:
+        """Make a file just before the server gives its name to an upload, now and then."""
+        is_shared = path.is_relative_to(self.path) and path.parent.exists()
+        if not is_shared or path.exists() or path.name.startswith(TEMPORARY_PREFIX):
+            return
+        if self.world.happens("commit"):
+            name = str(path.relative_to(self.path))
+            self.world.log("another process makes %s", name)
+            self.add(name, f"{name} {self.tree.changes}".encode())
 
     def remove(self) -> None:
         """Rename the directory."""
@@ -310,11 +322,18 @@ class FaultyOs:
         if self._disk.fails(call):
             raise OSError(self._disk.world.random.choice(FAULTS[call]), "planted")
 
+    def _require_support(self, call: str) -> None:
+        if self._disk.features.unnamed == call:
+            raise OSError(UNSUPPORTED[call], "not supported")
+
     def open(self, path: Any, flags: int, mode: int = 0o777, *, dir_fd: int | None = None) -> int:
+        kind = flags & os.O_TMPFILE
+        if kind == os.O_TMPFILE:
+            self._require_support("open")
         try:
             self._may_fail("open")
         except OSError:
-            self._disk.unopened += bool(flags & os.O_DIRECTORY)
+            self._disk.unopened += kind == os.O_DIRECTORY
             raise
         return os.open(path, flags, mode, dir_fd=dir_fd)
 
@@ -343,6 +362,9 @@ class FaultyOs:
         dst_dir_fd: int,
         follow_symlinks: bool = True,
     ) -> None:
+        if src_dir_fd is None:
+            self._require_support("link")
+            self._disk.take_name(self._disk.locate(target, dst_dir_fd))
         self._may_fail("link")
         options = {} if src_dir_fd is None else {"src_dir_fd": src_dir_fd}
         os.link(source, target, dst_dir_fd=dst_dir_fd, follow_symlinks=follow_symlinks, **options)
@@ -397,7 +419,7 @@ class Status:
     def __init__(self, descriptor: int, disk: Disk) -> None:
         real = os.fstat(descriptor)
         self.st_mode = real.st_mode
-        self.st_nlink = real.st_nlink
+        self.st_nlink, self.st_uid, self.st_gid = real.st_nlink, real.st_uid, real.st_gid
         self.st_size = real.st_size
         self.st_dev, self.st_ino = real.st_dev, real.st_ino  # of a directory: only compared with another's
         self.st_mtime_ns = 2_000_000_000

@@ -1,5 +1,6 @@
 """The features of the server under simulation: what the options of the command turn on.
 
+    unnamed         which step of unnamed files fails, "" for none
     delete          DELETE of files
     uploads         resumable uploads, at most so many at once; 0: none
     precompressed   variants of files
@@ -27,6 +28,7 @@ READING = ("GET", "HEAD", "OPTIONS")
 class Features(NamedTuple):
     """What is turned on; see above."""
 
+    unnamed: str
     delete: bool
     uploads: int
     precompressed: bool
@@ -86,6 +88,7 @@ def choose_features(random: Random) -> Features:
     """Choose what is turned on."""
     choose = random.choice
     return Features(
+        choose(("", "", "", "open", "link")),
         choose((True, True, False)),
         choose((0, 1, 3, 64)),
         choose((True, False, False)),

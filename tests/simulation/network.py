@@ -91,9 +91,17 @@ class Socket(Handle):
         if option == SO_LINGER and isinstance(value, bytes):
             self._linger = struct.unpack("ii", value) != (1, 0)
 
+    def recv_into(self, buffer: memoryview, size: int) -> int:
+        data = self._receive(size, self.network.received_into)
+        buffer[: len(data)] = data
+        return len(data)
+
     def recv(self, size: int, flags: int = 0) -> bytes:
         if flags & MSG_PEEK:
             return self._peek(size)
+        return self._receive(size, self.network.received)
+
+    def _receive(self, size: int, counts: dict[int, int]) -> bytes:
         self._begin("recv")
         tcp, network = self.tcp, self.network
         self._raise_reset("recv", end_is_quiet=True)
@@ -106,7 +114,7 @@ class Socket(Handle):
         if data or not self._end_reported:
             network.moved.add(self.descriptor)
         self._end_reported = not data
-        network.received[self.descriptor] = network.received.get(self.descriptor, 0) + len(data)
+        counts[self.descriptor] = counts.get(self.descriptor, 0) + len(data)
         network.world.log("  %s: recv: %s", self.name, ByteSummary(data))
         self._changed()
         if data:
@@ -294,6 +302,7 @@ class Network:
         self.moved: set[int] = set()  # descriptors on which a call made progress in this turn
         self.denied: set[int] = set()  # those with a false EAGAIN
         self.received: dict[int, int] = {}  # bytes in this turn, by descriptor
+        self.received_into: dict[int, int] = {}  # the same, into a buffer
         self.sent: dict[int, int] = {}
         self.exhausted = False  # whether accept has failed in this turn
         self.peeked = False  # whether unread bytes have been peeked at
@@ -326,6 +335,7 @@ class Network:
         self.moved.clear()
         self.denied.clear()
         self.received.clear()
+        self.received_into.clear()
         self.sent.clear()
         self.peeked = self.exhausted = False
 

@@ -472,11 +472,13 @@ def choose_settings(world: World) -> Settings:
     """Choose limits, sometimes so small that every share is used up."""
     choose = world.random.choice
     high_water = choose((2_000, 16_000, 262_144))
+    # After a suspension the server should read all new bytes in one turn; or TOO_MANY_BYTES applies.
+    turn_read = choose((65_536,) if world.rates["jump"] else (300, 5_000, 65_536, 65_536))
     return Settings(
         high_water=high_water,
         low_water=high_water // choose((2, 4, 100)),
-        # After a suspension the server should read all new bytes in one turn; or TOO_MANY_BYTES applies.
-        turn_read=choose((65_536,) if world.rates["jump"] else (300, 5_000, 65_536, 65_536)),
+        turn_read=turn_read,
+        turn_read_file=4 * turn_read,
         turn_send=choose((500, 5_000, 262_144, 262_144)),
         turn_compress=choose((1_024, 4_096, 65_536)),
         turn_accepts=choose((1, 3, 64)),

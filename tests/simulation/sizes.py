@@ -68,6 +68,7 @@ class Sizes:
         site, settings = self._site, self._site.settings
         for counts, limit, words in (
             (site.network.received, settings.turn_read, "bytes were received"),
+            (site.network.received_into, settings.turn_read_file, "bytes were received for a file"),
             (site.network.sent, settings.turn_send, "bytes were sent"),
             # A result that has come is answered, and then a share of requests.
             (site.responses, settings.turn_requests + 1, "requests were answered"),

@@ -169,12 +169,12 @@ def rename_early(patch: pytest.MonkeyPatch) -> None:
     write, commit = Upload.write, Upload.commit
 
     def early(self: Upload, data: bytes) -> None:
-        if self._has_temporary_name:
+        if not self._size:
             commit(self)
         write(self, data)
 
     def late(self: Upload) -> None:
-        if self._has_temporary_name:
+        if not self._size:
             commit(self)
 
     patch.setattr(Upload, "write", early)

@@ -1,4 +1,8 @@
-"""``kill -9`` during an upload: the old file stays complete, and no partial file is served or left."""
+"""``kill -9`` during an upload: the old file stays complete, and no partial file is served or left.
+
+A plain upload has no name until it is complete, if the file system supports that; a resumable one has a
+temporary name, and another file is the lock of its server.
+"""
 
 import os
 from collections.abc import Callable, Iterator
@@ -6,11 +10,14 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.files import open_uploads, supports_unnamed
 from tests.support.process import ClientConnection, ServerProcess
 
 OLD = b"old" * 1000
 HALF = b"new" * 100_000
 LENGTH = f"Content-Length: {2 * len(HALF)}"
+RESUMABLE = "Upload-Complete: ?1"
+KINDS = {"plain": (), "resumable": (RESUMABLE,)}  # additional header lines
 
 
 @pytest.fixture
@@ -29,39 +36,54 @@ def leftovers(directory: Path) -> list[Path]:
     return [path for path in directory.rglob("*") if path.is_file() and path not in known]
 
 
-def has_written(directory: Path, size: int) -> Callable[[], bool]:
-    return lambda: sum(path.stat().st_size for path in leftovers(directory)) == size
+def files_left(directory: Path, kind: str) -> int:
+    """Return how many files the upload of a killed server leaves."""
+    if kind == "resumable":
+        return 2
+    return 0 if supports_unnamed(directory) else 1
 
 
-def upload_half(server: ServerProcess, directory: Path, path: str = "/files/file") -> ClientConnection:
+def has_written(server: ServerProcess, directory: Path, size: int) -> Callable[[], bool]:
+    return lambda: sum(path.stat().st_size for path in open_uploads(directory, server.pid)) == size
+
+
+def serve(directory: Path, *options: str) -> ServerProcess:
+    return ServerProcess("--directory", str(directory), "--resumable", *options)
+
+
+def upload_half(
+    server: ServerProcess, directory: Path, kind: str, path: str = "/files/file"
+) -> ClientConnection:
     """Begin an upload; return when half of it is on disk."""
     client = server.connect()
-    client.send_head("POST", path, LENGTH)
+    client.send_head("POST", path, LENGTH, *KINDS[kind])
     client.send(HALF)
-    server.keep_asking_until(has_written(directory, len(HALF)))
+    server.keep_asking_until(has_written(server, directory, len(HALF)))
     return client
 
 
-def test_a_kill_in_the_middle_of_an_upload_leaves_the_old_file_whole(directory: Path) -> None:
-    with ServerProcess("--directory", str(directory)) as server:
-        upload_half(server, directory)
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_kill_in_the_middle_of_an_upload_leaves_the_old_file_whole(directory: Path, kind: str) -> None:
+    with serve(directory) as server:
+        upload_half(server, directory, kind)
         assert server.get("/files/file").content == OLD
         server.kill()
     assert (directory / "file").read_bytes() == OLD
-    assert leftovers(directory), "the process was killed after the upload had ended"
-    with ServerProcess("--directory", str(directory)) as server:
+    assert len(leftovers(directory)) == files_left(directory, kind)
+    with serve(directory) as server:
         server.keep_asking_until(lambda: not leftovers(directory))
         assert server.get("/files/file").content == OLD
 
 
-def test_a_kill_in_the_middle_of_an_upload_of_a_new_name_leaves_nothing(directory: Path) -> None:
-    with ServerProcess("--directory", str(directory)) as server:
-        upload_half(server, directory, "/files/below/new")
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_kill_in_the_middle_of_an_upload_of_a_new_name_leaves_nothing(directory: Path, kind: str) -> None:
+    with serve(directory) as server:
+        upload_half(server, directory, kind, "/files/below/new")
         assert server.get("/files/below/new").status == 404
         server.kill()
     assert not (directory / "below" / "new").exists()
-    assert len(leftovers(directory)) == 1
-    with ServerProcess("--directory", str(directory)) as server:
+    assert len(leftovers(directory)) == files_left(directory, kind)
+    with serve(directory) as server:
         server.keep_asking_until(lambda: not leftovers(directory))
         assert server.get("/files/below/new").status == 404
 
@@ -95,35 +117,39 @@ def test_who_has_begun_to_read_the_old_file_reads_it_to_its_end(directory: Path)
 
 @pytest.mark.parametrize("options", [(), ("--hidden",)], ids=["", "--hidden"])
 def test_a_temporary_name_is_never_served(directory: Path, options: tuple[str, ...]) -> None:
-    with ServerProcess("--directory", str(directory), *options) as server:
-        client = upload_half(server, directory)
-        (temporary,) = leftovers(directory)
-        for method in ("GET", "HEAD"):
+    with serve(directory, *options) as server:
+        client = upload_half(server, directory, "resumable")
+        for temporary in leftovers(directory):
+            for method in ("GET", "HEAD"):
+                with server.connect() as other:
+                    other.send_head(method, f"/files/{temporary.name}")
+                    assert other.answer(method).status == 404
             with server.connect() as other:
-                other.send_head(method, f"/files/{temporary.name}")
-                assert other.answer(method).status == 404
-        with server.connect() as other:
-            assert other.post(f"/files/{temporary.name}", b"mine").status == 404
+                assert other.post(f"/files/{temporary.name}", b"mine").status == 404
         client.send(HALF)
         assert client.answer().status == 201
         assert (directory / "file").read_bytes() == HALF + HALF
 
 
 def test_a_leftover_of_a_killed_server_is_not_served_by_one_that_runs_beside_it(directory: Path) -> None:
-    shared = ("--directory", str(directory), "--hidden")
-    with ServerProcess(*shared) as killed, ServerProcess(*shared) as other:
-        assert other.get("/files/file").content == OLD  # its clean-up is over
-        upload_half(killed, directory)
-        killed.kill()
-        (leftover,) = leftovers(directory)
-        assert other.get(f"/files/{leftover.name}").status == 404
+    earlier = directory / ".reactor-upload-1-1"
+    earlier.touch()
+    with serve(directory, "--hidden") as other:
+        other.keep_asking_until(lambda: not earlier.exists())  # its clean-up has searched this directory
+        with serve(directory, "--hidden") as killed:
+            upload_half(killed, directory, "resumable")
+            killed.kill()
+        assert leftovers(directory)
+        for leftover in leftovers(directory):
+            assert other.get(f"/files/{leftover.name}").status == 404
 
 
-def test_the_next_start_leaves_an_upload_of_a_living_server_alone(directory: Path) -> None:
-    with ServerProcess("--directory", str(directory)) as first:
-        client = upload_half(first, directory)
-        with ServerProcess("--directory", str(directory)) as second:
-            assert len(leftovers(directory)) == 1
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_next_start_leaves_an_upload_of_a_living_server_alone(directory: Path, kind: str) -> None:
+    with serve(directory) as first:
+        client = upload_half(first, directory, kind)
+        with serve(directory) as second:
+            assert len(leftovers(directory)) == files_left(directory, kind)
             assert second.get("/files/file").content == OLD
             client.send(HALF)
             assert client.answer().status == 201
@@ -135,7 +161,7 @@ def test_two_living_servers_may_upload_one_name_at_once(directory: Path) -> None
         ServerProcess("--directory", str(directory)) as first,
         ServerProcess("--directory", str(directory)) as second,
     ):
-        client = upload_half(first, directory)
+        client = upload_half(first, directory, "plain")
         with second.connect() as other:
             assert other.post("/files/file", b"second").status == 201
         assert first.get("/files/file").content == b"second"
@@ -146,13 +172,13 @@ def test_two_living_servers_may_upload_one_name_at_once(directory: Path) -> None
 
 
 def test_leftovers_are_found_in_every_directory_and_nothing_else_is_removed(directory: Path) -> None:
-    with ServerProcess("--directory", str(directory)) as server:
+    with serve(directory) as server:
         (directory / "below" / "deeper").mkdir()
         for path in ("/files/a", "/files/below/b", "/files/below/deeper/c"):
             client = server.connect()
-            client.send_head("POST", path, "Content-Length: 2")
+            client.send_head("POST", path, "Content-Length: 2", RESUMABLE)
             client.send(b"x")
-        server.keep_asking_until(lambda: len(leftovers(directory)) == 3)
+        server.keep_asking_until(lambda: len(leftovers(directory)) == 4)
         server.kill()
     (directory / "below" / "file").write_bytes(b"kept")
     with ServerProcess("--directory", str(directory)) as server:

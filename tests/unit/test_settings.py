@@ -38,6 +38,7 @@ DEFAULTS = {
     "high_water": 256 * KIB,
     "low_water": 64 * KIB,
     "turn_read": 64 * KIB,
+    "turn_read_file": 256 * KIB,
     "turn_send": 256 * KIB,
     "turn_compress": 64 * KIB,
     "turn_accepts": 64,

@@ -8,6 +8,7 @@ import pytest
 
 from reactor.handlers.files.store import Store
 from reactor.http11.message import LiveStream, Response
+from tests.support.files import open_uploads
 from tests.support.in_process import Client, Harness
 from tests.support.requests import RecordingSink, answering, posting, request
 
@@ -166,8 +167,9 @@ def test_a_slow_upload_leaves_no_file(tmp_path: Path) -> None:
     with Harness(store=store) as server:
         client = server.connect()
         client.send(request("/files/name", "Content-Length: 100", method="POST") + b"a" * 99)
-        assert list(tmp_path.iterdir())
+        assert open_uploads(tmp_path)
         assert_passes_at(20, server, client, assert_408)
+        assert not open_uploads(tmp_path)
         assert list(tmp_path.iterdir()) == []
     store.close()
 

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from reactor.handlers.files import unnamed as module
 from reactor.handlers.files.store import Store
+from tests.support.files import supports_unnamed
 from tests.support.in_process import Client, Harness
 from tests.unit.handlers.files.shared import Shared
 
@@ -28,6 +30,16 @@ def target(link: Path) -> str:
         return os.readlink(link)
     except OSError:
         return ""
+
+
+@pytest.fixture(params=[True, False], ids=["unnamed", "temporary name"])
+def unnamed(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> bool:
+    """Whether plain uploads have no name until they are complete. Tests that use this run with both kinds."""
+    if not request.param:
+        monkeypatch.setattr(module, "UNNAMED", os.O_WRONLY)  # as on an old kernel: EISDIR
+    elif not supports_unnamed(tmp_path):
+        pytest.skip("the file system of the test does not support unnamed files")
+    return bool(request.param)
 
 
 @pytest.fixture

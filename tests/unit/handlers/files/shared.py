@@ -14,6 +14,14 @@ from tests.support.in_process import Answer, Client
 
 SECRET = b"outside"
 Result = TypeVar("Result")
+Test = TypeVar("Test", bound=Callable[..., None])
+
+
+def named(test: Test) -> Test:
+    """Run a test only with plain uploads that have a temporary name (the fixture ``unnamed``)."""
+    only = pytest.mark.parametrize("unnamed", [False], indirect=True, ids=["temporary name"])
+    marked: Test = pytest.mark.usefixtures("unnamed")(only(test))
+    return marked
 
 
 class Shared:

@@ -18,6 +18,7 @@ from tests.support.in_process import Client, Harness
 from tests.support.requests import chunks
 from tests.unit.handlers.files.shared import Shared, no_descriptor_leaks, open_descriptors, request
 
+pytestmark = pytest.mark.usefixtures("unnamed")
 NOT_STORED = "If-None-Match: *"
 FORM = "Content-Type: multipart/form-data; boundary=x"
 
@@ -101,6 +102,17 @@ def test_a_file_that_became_large_during_the_upload(
     client.send(b"PUT /files/new HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n")
     make(shared, "new")
     client.send(chunks(content[:1000], content[1000:]))
+    client.assert_responds(201)
+    assert_pending(background)
+
+
+@pytest.mark.parametrize("unnamed", [True], indirect=True)
+def test_a_large_file_that_took_the_name_of_a_small_upload(
+    shared: Shared, client: Client, background: Background
+) -> None:
+    client.send(b"PUT /files/new HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\n")
+    make(shared, "new")
+    client.send(b"abc")
     client.assert_responds(201)
     assert_pending(background)
 

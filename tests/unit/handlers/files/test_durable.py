@@ -15,6 +15,7 @@ from tests.support.in_process import Client, Harness
 from tests.unit.handlers.files.shared import Shared, open_descriptors, request
 from tests.unit.handlers.files.test_forms import form, head
 
+pytestmark = pytest.mark.usefixtures("unnamed")
 FORM = form(head(filename="new") + b"first", head(filename="b") + b"second")
 MULTIPART = "Content-Type: multipart/form-data; boundary=x"
 DIGEST = "Repr-Digest: sha-256=:p5N7ZLjKpY8Dchu2us9ceMsjX+vg5wsbhM2ZVBRhoI4=:"  # of "first"

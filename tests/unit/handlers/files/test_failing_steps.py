@@ -18,6 +18,7 @@ from tests.support.requests import request as written
 from tests.unit.handlers.files.resumable_client import patch_lines
 from tests.unit.handlers.files.shared import Shared, open_descriptors
 
+pytestmark = pytest.mark.usefixtures("unnamed")
 LATER = 1e10  # seconds since the epoch: small files are old enough for the cache
 CALLS = (
     *("dup", "dup2", "fstat", "fstatvfs", "fsync", "link", "open", "pread", "pwrite", "readlink", "rename"),

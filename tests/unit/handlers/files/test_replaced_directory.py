@@ -385,6 +385,7 @@ def rename_only(site: Site) -> None:
     rename(site.path)
 
 
+@pytest.mark.usefixtures("unnamed")
 @pytest.mark.parametrize("waits", [True, False])
 @pytest.mark.parametrize("change", [delete_and_make, rename_and_make, delete_only, rename_only])
 @pytest.mark.parametrize("name", ["up", "below/up"])

@@ -74,6 +74,7 @@ def test_swapping_a_directory_never_leaks_a_byte(store: Store, swapper: Swapper)
     assert seen, "no read during the swaps"
 
 
+@pytest.mark.usefixtures("unnamed")
 def test_swapping_a_directory_never_writes_a_byte_outside(
     shared: Shared, store: Store, swapper: Swapper
 ) -> None:
@@ -89,8 +90,9 @@ def test_swapping_a_directory_never_writes_a_byte_outside(
     assert outside == {"below", "file"}
 
 
+@pytest.mark.usefixtures("unnamed")
 @pytest.mark.parametrize("call", range(3))
-@pytest.mark.parametrize("name", ["open", "stat", "rename", "dup"])
+@pytest.mark.parametrize("name", ["open", "stat", "rename", "link", "fstat"])
 def test_a_swap_before_any_system_call_is_harmless(
     shared: Shared, store: Store, swapper: Swapper, monkeypatch: pytest.MonkeyPatch, name: str, call: int
 ) -> None:

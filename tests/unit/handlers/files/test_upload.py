@@ -12,9 +12,19 @@ import pytest
 from reactor.handlers.files.paths import TEMPORARY_PREFIX
 from reactor.handlers.files.store import Store
 from reactor.http11.errors import HTTPError
+from tests.support.files import open_uploads
 from tests.support.in_process import Harness
-from tests.unit.handlers.files.shared import Shared, no_descriptor_leaks, post, read, refused_status, upload
+from tests.unit.handlers.files.shared import (
+    Shared,
+    named,
+    no_descriptor_leaks,
+    post,
+    read,
+    refused_status,
+    upload,
+)
 
+pytestmark = pytest.mark.usefixtures("unnamed")
 MIB = 1 << 20
 
 
@@ -116,6 +126,7 @@ def test_a_link_made_during_the_upload_is_replaced(shared: Shared, store: Store)
     assert (shared.outside / "file").read_bytes() == b"outside"
 
 
+@named
 def test_a_removed_temporary_file_is_a_refusal(shared: Shared, store: Store) -> None:
     with no_descriptor_leaks(), closing(store.create("file", 1)) as sink:
         sink.write(b"x")
@@ -131,7 +142,8 @@ def test_a_name_that_the_file_system_does_not_support_is_400(
 ) -> None:
     with no_descriptor_leaks(), closing(store.create("what?", 1)) as sink:
         sink.write(b"x")
-        monkeypatch.setattr(os, "rename", fail(number))  # FAT: EINVAL
+        for call in ("link", "rename"):
+            monkeypatch.setattr(os, call, fail(number))  # FAT: EINVAL
         assert refused_status(sink.commit) == 400
     shared.assert_untouched()
 
@@ -165,8 +177,7 @@ def filling_store(shared: Shared, room: int) -> Store:
     """Return a store with space for ``room`` bytes of uploads."""
 
     def free(descriptor: int) -> int:
-        temporary = (path for path in shared.path.iterdir() if path.name.startswith(TEMPORARY_PREFIX))
-        return 10_000 + room - sum(path.stat().st_size for path in temporary)
+        return 10_000 + room - sum(path.stat().st_size for path in open_uploads(shared.path))
 
     return Store(shared.path, min_free_space=10_000, free_space=free)
 
@@ -210,9 +221,10 @@ def test_a_disk_that_fills_up_is_507(
     shared.assert_untouched()
 
 
-@pytest.mark.parametrize("call", ["rename", "fsync"])
+@pytest.mark.parametrize("name", ["file", "new"])
+@pytest.mark.parametrize("calls", [("link", "rename"), ("fsync",)])
 def test_a_disk_that_is_full_at_the_end_is_507(
-    shared: Shared, monkeypatch: pytest.MonkeyPatch, call: str
+    shared: Shared, monkeypatch: pytest.MonkeyPatch, calls: tuple[str, ...], name: str
 ) -> None:
     with (
         closing(Store(shared.path, fsync=True)) as store,
@@ -221,8 +233,9 @@ def test_a_disk_that_is_full_at_the_end_is_507(
     ):
         client = server.connect()
         with no_descriptor_leaks():
-            patch.setattr(os, call, fail(errno.ENOSPC))
-            assert post(client, "/files/file", b"abc").status == 507
+            for call in calls:
+                patch.setattr(os, call, fail(errno.ENOSPC))
+            assert post(client, f"/files/{name}", b"abc").status == 507
     shared.assert_untouched()
 
 
@@ -238,7 +251,7 @@ def test_running_out_of_descriptors_is_503(
     real_open = os.open
 
     def open_or_fail(*arguments: object, **more: object) -> int:
-        if next(opened) == call:
+        if next(opened) >= call:
             raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
         return real_open(*arguments, **more)  # type: ignore[arg-type]
 
@@ -284,9 +297,10 @@ def test_an_unlockable_temporary_file_is_removed(
 
 
 def system_calls(monkeypatch: pytest.MonkeyPatch, store: Store) -> list[str]:
-    """Upload a file; return its fsync and rename calls, in order."""
+    """Upload a file; return its calls of fsync, rename and link, in order."""
+    store.create("below/new").close()
     calls: list[str] = []
-    fsync, rename = os.fsync, os.rename
+    fsync, rename, link = os.fsync, os.rename, os.link
 
     def note_fsync(descriptor: int) -> None:
         calls.append("directory" if stat.S_ISDIR(os.fstat(descriptor).st_mode) else "file")
@@ -296,21 +310,28 @@ def system_calls(monkeypatch: pytest.MonkeyPatch, store: Store) -> list[str]:
         calls.append("rename")
         rename(*arguments, **more)  # type: ignore[arg-type]
 
+    def note_link(*arguments: object, **more: object) -> None:
+        calls.append("link")
+        link(*arguments, **more)  # type: ignore[arg-type]
+
     with monkeypatch.context() as patch:
         patch.setattr(os, "fsync", note_fsync)
         patch.setattr(os, "rename", note_rename)
+        patch.setattr(os, "link", note_link)
         with Harness(store=store) as server:
             assert post(server.connect(), "/files/below/new", b"x").status == 201
     return calls
 
 
 def test_with_fsync_content_is_synced_before_the_name(
-    shared: Shared, monkeypatch: pytest.MonkeyPatch
+    shared: Shared, monkeypatch: pytest.MonkeyPatch, unnamed: bool
 ) -> None:
     store = Store(shared.path, fsync=True)
-    assert system_calls(monkeypatch, store) == ["file", "rename", "directory"]
+    assert system_calls(monkeypatch, store) == ["file", "link" if unnamed else "rename", "directory"]
     store.close()
 
 
-def test_without_fsync_nothing_is_synced(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert system_calls(monkeypatch, store) == ["rename"]
+def test_without_fsync_nothing_is_synced(
+    store: Store, monkeypatch: pytest.MonkeyPatch, unnamed: bool
+) -> None:
+    assert system_calls(monkeypatch, store) == ["link" if unnamed else "rename"]

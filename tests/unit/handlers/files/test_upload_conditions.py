@@ -14,12 +14,18 @@ from reactor import handlers
 from reactor.handlers.files.digests import read_digests
 from reactor.handlers.files.store import Store
 from reactor.http11.errors import HTTPError
+from tests.support.files import open_uploads
 from tests.support.in_process import Answer, Client, Harness
-from tests.unit.handlers.files.shared import Shared, no_descriptor_leaks, open_descriptors, request
+from tests.unit.handlers.files.shared import (
+    Shared,
+    no_descriptor_leaks,
+    open_descriptors,
+    request,
+)
 
 
 @pytest.fixture
-def client(shared: Shared) -> Iterator[Client]:
+def client(unnamed: bool, shared: Shared) -> Iterator[Client]:
     with (
         closing(Store(shared.path)) as store,
         Harness(handlers.build(store, allow_delete=True)) as server,
@@ -338,8 +344,8 @@ def test_a_digest_is_checked_however_the_body_is_split(shared: Shared, client: C
 
 def test_an_upload_is_dated_at_its_end(shared: Shared, client: Client) -> None:
     client.send(b"PUT /files/file HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n")
-    [temporary] = set(shared.path.iterdir()) - {shared.path / "file", shared.path / "below"}
-    os.utime(temporary, (1000, 1000))  # as if its data had arrived long ago
+    [file] = open_uploads(shared.path)
+    os.utime(file, (1000, 1000))  # as if its data had arrived long ago
     client.send(b"0\r\n\r\n")
     client.assert_responds(204)
     assert (shared.path / "file").stat().st_mtime > 1_700_000_000

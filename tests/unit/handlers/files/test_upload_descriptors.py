@@ -12,9 +12,10 @@ from reactor.handlers.files.store import Store
 from reactor.http11.errors import HTTPError
 from tests.support.in_process import Client, Harness
 from tests.unit.handlers.files.resumable_client import resumable, send
-from tests.unit.handlers.files.shared import Shared, no_descriptor_leaks, open_descriptors, read
+from tests.unit.handlers.files.shared import Shared, named, no_descriptor_leaks, open_descriptors, read
 from tests.unit.handlers.files.test_replaced_directory import FORM, form
 
+pytestmark = pytest.mark.usefixtures("unnamed")
 PARTS = form("a", "b", "c")[:-2]
 HELD = {
     "a file": (b"PUT /files/new HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nabc", 1),
@@ -42,8 +43,9 @@ def test_each_file_that_is_uploaded_holds_one_descriptor(shared: Shared, server:
 
 
 @pytest.fixture
-def cannot_remove(monkeypatch: pytest.MonkeyPatch) -> list[object]:
+def cannot_remove(store: Store, monkeypatch: pytest.MonkeyPatch) -> list[object]:
     """Make every unlink fail; return the list of names it is called with."""
+    store.create("new").close()  # if the first upload makes a file to try something, that is removed
     asked: list[object] = []
 
     def unlink(path: object, *, dir_fd: int | None = None) -> None:
@@ -54,6 +56,7 @@ def cannot_remove(monkeypatch: pytest.MonkeyPatch) -> list[object]:
     return asked
 
 
+@named
 def test_an_upload_that_cannot_remove_its_file_closes_it_and_logs(
     store: Store, cannot_remove: list[object], caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -64,6 +67,7 @@ def test_an_upload_that_cannot_remove_its_file_closes_it_and_logs(
     assert caplog.messages == [f"cannot remove the unfinished upload {cannot_remove[0]!r}: planted"]
 
 
+@named
 def test_an_upload_removes_its_file_although_no_other_descriptor_is_free(
     shared: Shared, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -109,6 +113,7 @@ def test_an_upload_may_end_after_its_store(shared: Shared) -> None:
     shared.assert_untouched()
 
 
+@named
 def test_an_upload_whose_file_is_removed_closes_it(shared: Shared, store: Store) -> None:
     with no_descriptor_leaks():
         sink = store.create("new", 3)
@@ -118,6 +123,7 @@ def test_an_upload_whose_file_is_removed_closes_it(shared: Shared, store: Store)
     shared.assert_untouched()
 
 
+@named
 def test_an_unlockable_and_unremovable_file_is_closed(
     store: Store, cannot_remove: list[object], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -130,6 +136,7 @@ def test_an_unlockable_and_unremovable_file_is_closed(
     assert len(cannot_remove) == 1
 
 
+@named
 def test_an_unlockable_file_is_closed_and_removed(
     shared: Shared, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -142,6 +149,7 @@ def test_an_unlockable_file_is_closed_and_removed(
     shared.assert_untouched()
 
 
+@named
 def test_an_aborted_upload_that_cannot_be_removed_is_closed(
     shared: Shared, server: Harness, cannot_remove: list[object], caplog: pytest.LogCaptureFixture
 ) -> None:

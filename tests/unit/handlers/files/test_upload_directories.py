@@ -12,11 +12,13 @@ import pytest
 from reactor import handlers
 from reactor.handlers.files.paths import TEMPORARY_PREFIX
 from reactor.handlers.files.store import Store
+from tests.support.files import open_uploads
 from tests.support.in_process import Client, Harness
 from tests.unit.handlers.files.resumable_client import patch_lines
 from tests.unit.handlers.files.shared import Shared, no_descriptor_leaks, request
 from tests.unit.handlers.files.test_replaced_directory import FORM, form
 
+pytestmark = pytest.mark.usefixtures("unnamed")
 FOREIGN = b"of another process"
 
 
@@ -110,7 +112,7 @@ def test_an_upload_whose_directory_changes_is_409_and_leaves_nothing(
     head, first, rest = UPLOADS[kind]
     client = server.connect()
     client.send(head + first)
-    assert temporary_names(shared.path / "below")
+    assert open_uploads(shared.path / "below")
     change(shared)
     client.send(rest)
     (answer,) = client.responses()

@@ -9,12 +9,13 @@ import sys
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from reactor.handlers.files.paths import TEMPORARY_PREFIX
 from reactor.handlers.files.store import Store
-from tests.unit.handlers.files.shared import Shared, no_descriptor_leaks, read
+from tests.unit.handlers.files.shared import Shared, named, no_descriptor_leaks, read, upload
 
 
 def leave(directory: Path, name: str = f"{TEMPORARY_PREFIX}1-1") -> Path:
@@ -42,6 +43,7 @@ def test_files_outside_are_not_removed(shared: Shared, store: Store) -> None:
     assert outside.read_bytes() == b"part"
 
 
+@pytest.mark.usefixtures("unnamed")
 def test_an_upload_in_progress_is_not_removed_by_another_store(shared: Shared, store: Store) -> None:
     with closing(store.create("new", 3)) as sink:
         sink.write(b"ab")
@@ -52,6 +54,7 @@ def test_an_upload_in_progress_is_not_removed_by_another_store(shared: Shared, s
     assert read(store, "new") == b"abc"
 
 
+@named
 def test_an_upload_survives_another_start_before_its_lock(
     shared: Shared, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -72,6 +75,7 @@ def test_an_upload_survives_another_start_before_its_lock(
     assert read(store, "new") == b"abc"
 
 
+@named
 def test_an_upload_completed_during_the_search_is_no_problem(
     shared: Shared, store: Store, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -91,6 +95,25 @@ def test_an_upload_completed_during_the_search_is_no_problem(
     assert read(store, "new") == b"abc"
 
 
+@pytest.mark.usefixtures("unnamed")
+def test_an_upload_that_replaces_a_file_survives_another_start_before_the_rename(
+    shared: Shared, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rename = os.rename
+    removed = []
+
+    def start_another_first(*names: Any, **directories: Any) -> None:
+        with closing(Store(shared.path)) as other:
+            removed.append(sum(other.remove_leftovers()))
+        rename(*names, **directories)
+
+    monkeypatch.setattr(os, "rename", start_another_first)
+    upload(store, "file", b"new")
+    assert removed == [0]
+    assert shared.files() == {**shared.original_files, "file": b"new"}
+
+
+@pytest.mark.usefixtures("unnamed")
 def test_a_committed_file_is_not_a_leftover(shared: Shared, store: Store) -> None:
     with closing(store.create("new", 3)) as sink:
         sink.write(b"abc")
