@@ -96,19 +96,20 @@ class Parser:
         """
         if self.phase is not PHASE_HEAD:
             return None
-        buffer = self._buffer
-        head_end = len(buffer)
+        data = self._buffer
+        head_end = len(data)
         # Usually the buffer is exactly one cached head, whose end need not be searched for.
         may_be_cached = self._scanned == 0 and head_end <= MAX_CACHED_HEAD
-        parsed = self._head_reader.heads.get(buffer) if may_be_cached else None
+        parsed = self._head_reader.heads.get(data) if may_be_cached else None
         if parsed is None:
             try:
-                head_end = buffer.find(b"\r\n\r\n", self._scanned) + 4
+                head_end = data.find(b"\r\n\r\n", self._scanned) + 4
                 if head_end < 4:
                     self._check_incomplete_head()
                     return None
-                data = buffer[self._position : head_end]
-                parsed = self._head_reader.heads.get(data)
+                if self._position or head_end < len(data):
+                    data = data[self._position : head_end]
+                    parsed = self._head_reader.heads.get(data)
                 if parsed is None:
                     if data.startswith(b"\r\n"):
                         self._skip_empty_lines()
@@ -117,7 +118,7 @@ class Parser:
             except HTTPError:
                 self.phase = PHASE_ENDED  # the buffer is kept, for partial_request()
                 raise
-        method, target, head = parsed
+        method, target, head, headers = parsed
         self._empty_lines = 0
         if head.length:
             self._begin_content(head, head_end)
@@ -125,7 +126,7 @@ class Parser:
             self._next_message(head_end)
         else:
             self.end()
-        return Request(method, target, head)
+        return Request(method, target, head, headers)
 
     def next_content(self) -> bytes:
         """Return the part of the body received so far, or b""; it is complete when the phase changes.

@@ -17,7 +17,7 @@ from functools import lru_cache, partial
 from math import inf
 from typing import Protocol, TextIO
 
-from reactor.http11.message import Head, Request
+from reactor.http11.message import Request
 from reactor.http11.target import Target
 from reactor.logs.nonblocking import LineWriter
 
@@ -70,17 +70,19 @@ def escape_controls(text: str) -> str:
 
 
 # Returns the parts of a combined line that come from the client.
-ClientTexts = Callable[[str, Target, Head], tuple[str, str]]
+ClientTexts = Callable[[str, Target, int, Callable[[str, str], str]], tuple[str, str]]
 
 
-def _client_texts(method: str, target: Target, head: Head) -> tuple[str, str]:
+def _client_texts(
+    method: str, target: Target, version: int, get_header: Callable[[str, str], str]
+) -> tuple[str, str]:
     """Format the request line, and Referer and User-Agent, for a combined line."""
     line, referer, agent = (
         escape_controls(shorten(text or "-", escape_controls, 4))
         for text in (
-            f"{method} {target} HTTP/1.{head.version}" if target.path else "",
-            head.headers.get("referer", ""),
-            head.headers.get("user-agent", ""),
+            f"{method} {target} HTTP/1.{version}" if target.path else "",
+            get_header("referer", ""),
+            get_header("user-agent", ""),
         )
     )
     return f'"{line}"', f'"{referer}" "{agent}"'
@@ -155,7 +157,7 @@ class AccessLog:
         wall_clock: Callable[[], float] = time.time,
     ) -> None:
         self._writer = LineWriter(stream)
-        # Equal requests share one target and one head. Each entry holds at most a head: 4 MiB by default.
+        # Equal requests share one target and their headers. Each entry holds at most a head: 4 MiB by default.
         client_texts = lru_cache(maxsize=128)(_client_texts)
         # No bound methods: they would form a reference cycle, and delay closing the file descriptor.
         layouts: dict[str, tuple[WriteLine, str]] = {
@@ -220,7 +222,10 @@ class AccessLog:
         duration: int,
     ) -> str:
         request = exchange.request
-        line, origin = client_texts(request.method, request.target, request.head)
+        # Headers are not hashable; a bound method is, by the identity of its object.
+        line, origin = client_texts(
+            request.method, request.target, request.head.version, request.headers.get
+        )
         return (
             f"{unsent.peer} - - [{when}] {line} {exchange.status} {body_bytes or '-'} "
             f"{origin} {duration} c{unsent.number}#{exchange.number}\n"

@@ -99,13 +99,13 @@ def test_texts_of_target_and_head_are_cached_per_log(
         return text
 
     monkeypatch.setattr(access_log, "shorten", shorten)
-    head = Head(1, Headers([("referer", "http://test/", "Referer")]))
+    headers = Headers([("referer", "http://test/", "Referer")])
     for _ in range(2):
         written.clear()
         stream = Log()
         log = AccessLog(stream)
         for number in (1, 2, 3):
-            exchange = Exchange(Request("GET", TARGET, head), 200, number, 0.0, 0)
+            exchange = Exchange(Request("GET", TARGET, Head(1), headers), 200, number, 0.0, 0)
             log.record(UnsentExchanges(log, "192.0.2.7", 1), exchange, 0)
         log.flush()
         assert [entry["referer"] for entry in stream.entries] == ["http://test/"] * 3
