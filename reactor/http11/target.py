@@ -66,10 +66,13 @@ def read_target(method: str, target: bytes) -> Target:
     return origin_form(match[1], match[2])
 
 
-def origin_form(path_bytes: bytes, query: bytes | None) -> Target:
+def origin_form(path_bytes: bytes, query: bytes | None, authority: str | None = None) -> Target:
     """Return the target of a path and a query that match the grammar; raise ProtocolError(400)."""
     path = path_bytes.decode("ascii")
-    return Target(path, _segments(path), query if query is None else query.decode("ascii"))
+    segments = path[1:].split("/")
+    if "%" in path:
+        segments = _percent_decoded(segments)
+    return Target(path, tuple(segments), query if query is None else query.decode("ascii"), authority)
 
 
 def check_host(host: bytes) -> None:
@@ -96,16 +99,9 @@ def _read_other_form(method: str, target: bytes) -> Target:
         raise ProtocolError(400, "request target without a host")  # RFC 9110, 4.2.1
     if target[:5].lower() == b"https":  # RFC 9110, 7.4: this connection is not secured
         raise ProtocolError(421, "https target on a plain HTTP connection")
-    path = path_bytes.decode("ascii")
-    if not path and method == "OPTIONS" and query is None:  # RFC 9112, 3.2.4
+    if not path_bytes and method == "OPTIONS" and query is None:  # RFC 9112, 3.2.4
         return Target("*", (), None, authority.decode("ascii"))
-    path = path or "/"
-    return Target(
-        path,
-        _segments(path),
-        query if query is None else query.decode("ascii"),
-        authority.decode("ascii"),
-    )
+    return origin_form(path_bytes or b"/", query, authority.decode("ascii"))
 
 
 def _read_authority_form(target: bytes) -> Target:
@@ -121,13 +117,10 @@ def _read_authority_form(target: bytes) -> Target:
 percent_encoded = partial(replace_raw, lambda match: f"%{ord(match[0]):02X}")
 
 
-def _segments(path: str) -> tuple[str, ...]:
-    """Split a path at its slashes and decode each segment as UTF-8; raise ProtocolError(400)."""
-    segments = tuple(path[1:].split("/"))
-    if "%" not in path:
-        return segments
+def _percent_decoded(segments: list[str]) -> list[str]:
+    """Decode each segment as UTF-8; raise ProtocolError(400)."""
     try:
-        decoded = tuple(unquote_to_bytes(segment).decode("utf-8") for segment in segments)
+        decoded = [unquote_to_bytes(segment).decode("utf-8") for segment in segments]
     except UnicodeDecodeError:
         raise ProtocolError(400, "percent-encoded path is not valid UTF-8") from None
     if "\0" in "".join(decoded):
