@@ -240,9 +240,10 @@ class Connection(EventHandler, ConnectionHooks):
             return
         if self._hooks is not None:
             self._hooks.on_received(data)
-        if self.state is not DRAINING:
+        state = self.state
+        if state is not DRAINING:
             self._parser.feed(data)
-            if self.state is WAITING or self.state is AWAITING_RESULT:
+            if state is WAITING or state is AWAITING_RESULT:
                 self._limit_pipelined(self.is_delayed and self._parser.phase is PHASE_ENDED)
             else:
                 self._process()
@@ -310,9 +311,10 @@ class Connection(EventHandler, ConnectionHooks):
         ready = write_buffer.body is None and write_buffer.size <= settings.low_water
         is_done = ready and self._answer_requests()
         sent_before = write_buffer.sent
-        # Most responses are bytes in memory: this saves a call.
-        flush = write_buffer.flush_bytes if write_buffer.body is None else write_buffer.flush
-        result = flush(self.handle, settings.turn_send)
+        if write_buffer.body is None:  # most responses are bytes in memory: this saves a call
+            result = write_buffer.flush_bytes(self.handle, settings.turn_send)
+        else:
+            result = write_buffer.flush(self.handle, settings.turn_send)
         sent = write_buffer.sent - sent_before
         if self._hooks is not None and sent:
             self._hooks.on_sent(sent)
