@@ -121,7 +121,7 @@ class Connection(EventHandler, ConnectionHooks):
         self._context = context
         self._hooks = self.active_hooks()
         self._parser = Parser(context.head_reader)
-        self._write_buffer = WriteBuffer(context.settings.high_water, context.sendfile)
+        self._write_buffer = WriteBuffer(context.sendfile)
         self._write_timeout = WriteTimeout(sock, context.settings.stall_timeout, context.unacknowledged)
         self._request_body: RequestBody | None = None
         # The method and the target of the request whose response has the body in the write buffer.
@@ -328,6 +328,7 @@ class Connection(EventHandler, ConnectionHooks):
     def _answer_requests(self) -> bool:
         """Answer requests; return False if a limit was reached while more requests may be buffered."""
         parser = self._parser
+        write_buffer = self._write_buffer
         settings = self._context.settings
         compressed = 0
         try:
@@ -348,7 +349,9 @@ class Connection(EventHandler, ConnectionHooks):
                         compressed += self._respond(request, route.handler)
                 if parser.phase is not PHASE_HEAD and parser.phase is not PHASE_CONTENT:
                     return True
-                if not self._write_buffer.has_room or compressed >= settings.turn_compress:
+                if write_buffer.body is not None or write_buffer.size >= settings.high_water:
+                    return False
+                if compressed >= settings.turn_compress:
                     return False
         except HTTPError as error:
             self._refuse(error)
