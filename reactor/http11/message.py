@@ -79,11 +79,12 @@ class Head:
 
 
 class Request:
-    """One request. ``headers`` are looked up by name in any case. ``content`` is the body if the route's sink kept it in memory, b"" otherwise.
+    """One request.
 
-    ``upload`` is the result of any other sink, such as a file to commit; otherwise None. ``route`` is the
-    pattern of the matching route, such as "/files/{name...}", and ``params`` holds the path parameters,
-    percent-decoded. Both are set when the request is routed.
+    ``headers`` are looked up by name in any case. ``content`` is the body if the route's sink kept it in
+    memory, b"" otherwise; ``upload`` is the result of any other sink, such as a file to commit, otherwise
+    None. ``route`` is the pattern of the matching route, such as "/files/{name...}", and ``params`` holds the
+    path parameters, percent-decoded. Both are set when the request is routed.
     """
 
     __slots__ = ("content", "head", "headers", "method", "params", "route", "target", "upload")

@@ -157,7 +157,7 @@ class AccessLog:
         wall_clock: Callable[[], float] = time.time,
     ) -> None:
         self._writer = LineWriter(stream)
-        # Equal requests share one target and their headers. Each entry holds at most a head: 4 MiB by default.
+        # Equal requests share their target and headers. Each entry holds at most a head: 4 MiB by default.
         client_texts = lru_cache(maxsize=128)(_client_texts)
         # No bound methods: they would form a reference cycle, and delay closing the file descriptor.
         layouts: dict[str, tuple[WriteLine, str]] = {
@@ -223,9 +223,7 @@ class AccessLog:
     ) -> str:
         request = exchange.request
         # Headers are not hashable; a bound method is, by the identity of its object.
-        line, origin = client_texts(
-            request.method, request.target, request.head.version, request.headers.get
-        )
+        line, origin = client_texts(request.method, request.target, request.head.version, request.headers.get)
         return (
             f"{unsent.peer} - - [{when}] {line} {exchange.status} {body_bytes or '-'} "
             f"{origin} {duration} c{unsent.number}#{exchange.number}\n"
