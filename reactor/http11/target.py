@@ -35,11 +35,12 @@ class Target:
     None. The asterisk-form has the path "*" and no segments; the authority-form has an empty path and no
     segments.
 
-    Requests with the same cached head share one target. In ``cached_route`` the server caches the result of
-    routing: the version of its routes, the route, and the path parameters.
+    Requests with the same cached head share one target, so that it caches what depends on the head alone.
+    ``cached_route`` is the result of routing: the version of the routes, the route, and the path parameters.
+    ``cached_texts`` is two parts of the line in the access log: the request line; Referer and User-Agent.
     """
 
-    __slots__ = ("authority", "cached_route", "path", "query", "segments")
+    __slots__ = ("authority", "cached_route", "cached_texts", "path", "query", "segments")
 
     def __init__(
         self, path: str, segments: tuple[str, ...], query: str | None = None, authority: str | None = None
@@ -49,6 +50,7 @@ class Target:
         self.query = query
         self.authority = authority
         self.cached_route: tuple[object, object, Mapping[str, str]] | None = None
+        self.cached_texts: tuple[str, str] | None = None
 
     def __str__(self) -> str:
         scheme = "" if self.authority is None else f"http://{self.authority}"
