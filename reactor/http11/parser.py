@@ -97,7 +97,7 @@ class Parser:
         if self.phase is not PHASE_HEAD:
             return None
         data = self._buffer
-        head_end = len(data)
+        size = head_end = len(data)
         # Usually the buffer is exactly one cached head, whose end need not be searched for.
         may_be_cached = self._scanned == 0 and head_end <= MAX_CACHED_HEAD
         parsed = self._head_reader.heads.get(data) if may_be_cached else None
@@ -107,7 +107,7 @@ class Parser:
                 if head_end < 4:
                     self._check_incomplete_head()
                     return None
-                if self._position or head_end < len(data):
+                if self._position or head_end < size:
                     data = data[self._position : head_end]
                     parsed = self._head_reader.heads.get(data)
                 if parsed is None:
@@ -124,7 +124,7 @@ class Parser:
             self._begin_content(head, head_end)
         elif not head.keep_alive:
             self.end()
-        elif head_end < len(self._buffer):
+        elif head_end < size:
             self._position = self._scanned = head_end
         else:  # as in _next_message; without a call, since most buffers are one head: saves 1.6 %
             self.phase = PHASE_IDLE
