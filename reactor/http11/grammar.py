@@ -69,7 +69,8 @@ match_absolute_form = re.compile(
 # request-line = method SP request-target SP HTTP-version                          RFC 9112, 3
 # HTTP-message = start-line CRLF *( field-line CRLF ) CRLF [ message-body ]        RFC 9112, 2.1
 # The groups: method; path and query, or another form of target; minor version. The number of lines follows.
-REQUEST_LINE = rb"(" + TOKEN + rb"+) (?:(/" + PATH + rb")(?:\?(" + QUERY + rb"))?|([^ \r\n]++)) HTTP/1\.([0-9])"
+TARGET = rb"(?:(/" + PATH + rb")(?:\?(" + QUERY + rb"))?|([^ \r\n]++))"
+REQUEST_LINE = rb"(" + TOKEN + rb"+) " + TARGET + rb" HTTP/1\.([0-9])"
 HEAD = REQUEST_LINE + rb"\r\n(?:" + FIELD_LINE + rb"\r\n){0,%d}\r\n"
 
 # Host = uri-host [ ":" port ]                                                     RFC 9110, 7.2
