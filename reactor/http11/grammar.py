@@ -71,7 +71,8 @@ match_absolute_form = re.compile(
 # The groups: method; path and query, or another form of target; minor version. The number of lines follows.
 TARGET = rb"(?:(/" + PATH + rb")(?:\?(" + QUERY + rb"))?|([^ \r\n]++))"
 REQUEST_LINE = rb"(" + TOKEN + rb"+) " + TARGET + rb" HTTP/1\.([0-9])"
-HEAD = REQUEST_LINE + rb"\r\n(?:" + FIELD_LINE + rb"\r\n){0,%d}\r\n"
+FIELD_LINES = rb"(?:" + FIELD_LINE + rb"\r\n){0,%d}"
+HEAD = REQUEST_LINE + rb"\r\n" + FIELD_LINES + rb"\r\n"
 
 # Host = uri-host [ ":" port ]                                                     RFC 9110, 7.2
 # uri-host = IP-literal / IPv4address / reg-name                                   RFC 3986, 3.2.2
