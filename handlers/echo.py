@@ -9,4 +9,4 @@ def install(routes: Router) -> None:
 
     @routes.get("/echo/{text...}")
     def echo(request: Request) -> Response:
-        return Response(200, request.params["text"].encode(), TEXT, compress_min_size=0)
+        return Response(200, request.params["text"].encode(), TEXT, 0)

@@ -15,6 +15,6 @@ def install(routes: Router, page: Handler | None = None) -> None:
     def root(request: Request) -> Response | Deferred:
         if page is None:
             return Response(200)
-        if prefers_html(request.head.headers.get("accept")):
+        if prefers_html(request.headers.get("accept")):
             return page(request)
         return Response(200, b"", VARY)

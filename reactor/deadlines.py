@@ -50,9 +50,11 @@ class Deadlines(Generic[Handler]):
 
     def schedule(self, handler: Handler) -> None:
         """Add an entry for the handler's deadline, which is earlier than its current entry."""
-        self.forget(handler)
+        if handler.reactor_deadline != inf:
+            self.forget(handler)
         handler.reactor_deadline = handler.deadline
-        self._push(handler)
+        self._entries_made += 1
+        heappush(self._heap, (handler.reactor_deadline, self._entries_made, handler))
         self.on_scheduled(handler)
 
     def on_scheduled(self, handler: Handler) -> None:
@@ -100,10 +102,6 @@ class Deadlines(Generic[Handler]):
             for handler in again:
                 if handler.reactor_deadline == inf != handler.deadline:  # neither scheduled nor removed
                     self.schedule(handler)
-
-    def _push(self, handler: Handler) -> None:
-        self._entries_made += 1
-        heappush(self._heap, (handler.reactor_deadline, self._entries_made, handler))
 
     def _update_first(self) -> None:
         """Drop the first entry if it is stale; move it if the handler's deadline is later."""

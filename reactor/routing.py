@@ -294,33 +294,32 @@ class Router:
         if node is not None:
             route = node.routes.get(method)
             if route is not None:
-                return route, MappingProxyType(params)
+                return route, MappingProxyType(params) if params else NO_PARAMS
         return self._no_match(method, node, bool(segments)), NO_PARAMS
 
     def _find(self, node: _Node, segments: Sequence[str], index: int, params: dict[str, str]) -> _Node | None:
         """Return the node for the segments from ``index`` on, None without a match."""
-        while index < len(segments) and node.named is None and node.rest is None:  # there is only one way
-            child = node.literals.get(segments[index])
-            if child is None:
+        while index < len(segments):
+            segment = segments[index]
+            child = node.literals.get(segment)
+            index += 1
+            if child is not None:
+                if node.named is None and node.rest is None:  # there is no other way
+                    node = child
+                    continue
+                match = self._find(child, segments, index, params)
+                if match is not None:
+                    return match
+            if node.named is not None and segment:
+                match = self._find(node.named[1], segments, index, params)
+                if match is not None:
+                    params[node.named[0]] = segment
+                    return match
+            if node.rest is None:
                 return None
-            node, index = child, index + 1
-        if index == len(segments):
-            return node if node.routes else None
-        segment = segments[index]
-        literal = node.literals.get(segment)
-        if literal is not None:
-            match = self._find(literal, segments, index + 1, params)
-            if match is not None:
-                return match
-        if node.named is not None and segment:
-            match = self._find(node.named[1], segments, index + 1, params)
-            if match is not None:
-                params[node.named[0]] = segment
-                return match
-        if node.rest is not None:
-            params[node.rest[0]] = "/".join(segments[index:])
+            params[node.rest[0]] = "/".join(segments[index - 1 :])
             return node.rest[1]
-        return None
+        return node if node.routes else None
 
     def _no_match(self, method: str, node: _Node | None, has_path: bool) -> Route:
         if method not in METHODS:

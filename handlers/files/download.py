@@ -24,7 +24,7 @@ _SPECIAL = CONDITIONAL | {"accept-encoding", "range"}
 def download(store: Store, request: Request, name: str) -> Response:
     """Return the response to GET or HEAD of a file; raise HTTPError."""
     representation = store.find(name)
-    if _SPECIAL.isdisjoint(request.head.headers):
+    if _SPECIAL.isdisjoint(request.headers):
         return representation.full_response()
     # RFC 9110, 14.2: Range is defined for GET only.
     range_header = request.headers.get("range") if request.method == "GET" else None

@@ -137,17 +137,17 @@ class Files:
         name = request.params["name"]
         head = request.head
         if head.length == 0:
-            require_length(head.headers)
+            require_length(request.headers)
         is_directory = is_directory_name(name)
-        if not is_directory and _SPECIAL.isdisjoint(head.headers):
+        if not is_directory and _SPECIAL.isdisjoint(request.headers):
             return self._store.create(name, max(0, head.length))
         if request.method == "POST":
             require_same_origin(request, self._allowed_origin)
             if is_directory:
-                check_complete(head.headers)
-                check_coding(head.headers)
+                check_complete(request.headers)
+                check_coding(request.headers)
                 return FormUpload(self._store, request, name)
-        complete = read_complete(head.headers)
+        complete = read_complete(request.headers)
         if self._registry is not None and complete is not None:
             creation = self._registry.read_creation(request, complete)  # validate before creating a file
             return self._registry.begin(creation, self._open_special(request, is_resumable=True))

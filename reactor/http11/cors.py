@@ -122,7 +122,7 @@ def is_cross_origin(request: Request, check_site: bool = True) -> bool:
 
     Other clients send neither header. Without ``check_site``, Sec-Fetch-Site is ignored.
     """
-    headers = request.head.headers
+    headers = request.headers
     origin = headers.get("origin")
     match = None if origin is None else match_origin(origin.lower())
     if origin is not None and (match is None or match[2] is None):

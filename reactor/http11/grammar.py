@@ -50,9 +50,9 @@ PCT_ENCODED = rb"%[0-9A-Fa-f]{2}"
 # Browsers leave more characters unencoded than RFC 3986 (WHATWG URL, "percent-encode sets").
 RAW_IN_PATH = rb"\[\]|^"
 RAW_IN_QUERY = RAW_IN_PATH + rb"{}\\`"
-PATH_BYTES = rb"[/:@" + UNRESERVED + SUB_DELIMS + RAW_IN_PATH + rb"]*"
+PATH_BYTES = rb"[/:@" + UNRESERVED + SUB_DELIMS + RAW_IN_PATH + rb"]*+"
 PATH = PATH_BYTES + rb"(?:" + PCT_ENCODED + PATH_BYTES + rb")*"
-QUERY_BYTES = rb"[/?:@" + UNRESERVED + SUB_DELIMS + RAW_IN_QUERY + rb"]*"
+QUERY_BYTES = rb"[/?:@" + UNRESERVED + SUB_DELIMS + RAW_IN_QUERY + rb"]*+"
 QUERY = QUERY_BYTES + rb"(?:" + PCT_ENCODED + QUERY_BYTES + rb")*"
 # Replaces each of these raw characters in a text.
 replace_raw = re.compile((rb"[" + RAW_IN_QUERY + rb"]").decode()).sub
@@ -63,21 +63,23 @@ match_origin_form = re.compile(rb"(/" + PATH + rb")(?:\?(" + QUERY + rb"))?").fu
 
 # absolute-form = absolute-URI, here of the schemes http and https                 RFC 9112, 3.2.2
 match_absolute_form = re.compile(
-    rb"https?://([^/?#]*)((?:/" + PATH + rb")?)(?:\?(" + QUERY + rb"))?", re.IGNORECASE
+    rb"https?://([^/?#]*+)((?:/" + PATH + rb")?)(?:\?(" + QUERY + rb"))?", re.IGNORECASE
 ).fullmatch
 
 # request-line = method SP request-target SP HTTP-version                          RFC 9112, 3
 # HTTP-message = start-line CRLF *( field-line CRLF ) CRLF [ message-body ]        RFC 9112, 2.1
 # The groups: method; path and query, or another form of target; minor version. The number of lines follows.
-REQUEST_LINE = rb"(" + TOKEN + rb") (?:(/" + PATH + rb")(?:\?(" + QUERY + rb"))?|([^ \r\n]+)) HTTP/1\.([0-9])"
-HEAD = REQUEST_LINE + rb"(?:\r\n" + FIELD_LINE + rb"){0,%d}\r\n\r\n"
+TARGET = rb"(?:(/" + PATH + rb")(?:\?(" + QUERY + rb"))?|([^ \r\n]++))"
+REQUEST_LINE = rb"(" + TOKEN + rb"+) " + TARGET + rb" HTTP/1\.([0-9])"
+FIELD_LINES = rb"(?:" + FIELD_LINE + rb"\r\n){0,%d}"
+HEAD = REQUEST_LINE + rb"\r\n" + FIELD_LINES + rb"\r\n"
 
 # Host = uri-host [ ":" port ]                                                     RFC 9110, 7.2
 # uri-host = IP-literal / IPv4address / reg-name                                   RFC 3986, 3.2.2
 # IP-literal = "[" ( IPv6address / IPvFuture ) "]"
 # reg-name = *( unreserved / pct-encoded / sub-delims ); port = *DIGIT
 # A comma is valid in a reg-name, but is rejected, since two combined Host lines look the same.
-REG_NAME_BYTES = rb"[" + UNRESERVED + SUB_DELIMS.replace(b",", b"") + rb"]*"
+REG_NAME_BYTES = rb"[" + UNRESERVED + SUB_DELIMS.replace(b",", b"") + rb"]*+"
 match_host = re.compile(
     rb"(?:\[([0-9A-Fa-f:.]+)\]|\[[vV][0-9A-Fa-f]+\.[" + UNRESERVED + SUB_DELIMS + rb":]+\]|"
     rb"(" + REG_NAME_BYTES + rb"(?:" + PCT_ENCODED + REG_NAME_BYTES + rb")*))(?::([0-9]*))?"

@@ -13,6 +13,7 @@ response: a response to HEAD has no content (RFC 9110, 9.3.2). Its result never 
 """
 
 import re
+from collections.abc import Callable
 from functools import lru_cache
 
 from reactor.http11.accept import preferred_coding
@@ -20,6 +21,7 @@ from reactor.http11.cache import BoundedCache
 from reactor.http11.errors import ProtocolError, quote
 from reactor.http11.framing import body_length
 from reactor.http11.grammar import (
+    FIELD_LINES,
     HEAD,
     METHODS,
     TOKEN,
@@ -41,8 +43,8 @@ TLS = b"\x16\x03"
 # Common methods need not be decoded.
 _METHODS = {name.encode(): name for name in METHODS}
 
-# The parts of a Request: method, target and head.
-ParsedHead = tuple[str, Target, Head]
+# The parts of a Request: method, target, head and headers.
+ParsedHead = tuple[str, Target, Head, Headers]
 # The position of a fault in the bytes, and its error.
 Fault = tuple[int, ProtocolError]
 
@@ -55,14 +57,23 @@ class HeadReader:
     the bytes alone.
     """
 
-    __slots__ = ("_interpret", "_match", "_max_unchecked", "chunk_sizes", "heads", "settings")
+    __slots__ = (
+        "_interpret",
+        "_match",
+        "_match_lines",
+        "_max_unchecked",
+        "chunk_sizes",
+        "heads",
+        "settings",
+    )
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         # Up to this length, neither the head nor any line of it can be too long.
         self._max_unchecked = min(settings.max_request_line, settings.max_field_line, settings.max_head - 4)
         # The number of lines is part of the expression: counting them takes 0.2 us.
-        self._match = re.compile(HEAD.replace(b"%d", b"%d" % settings.max_fields)).fullmatch
+        self._match = _compile(HEAD, settings.max_fields)
+        self._match_lines = _compile(FIELD_LINES, settings.max_fields)
         self.heads = BoundedCache[bytes, ParsedHead](512, MAX_CACHED_HEAD)
         # A key is at most one head: with the default limits, 64 entries hold at most 2 MiB.
         self._interpret = lru_cache(maxsize=64)(_interpret)
@@ -70,11 +81,23 @@ class HeadReader:
 
     def read(self, data: bytes) -> ParsedHead:
         """Parse a head that is not cached, including its empty line; raise ProtocolError."""
-        try:
-            return self._read(data)
-        except ProtocolError:
+        match = self._match(data)
+        if match is None or (len(data) > self._max_unchecked and self._is_too_long(data)):
             self.check(data[:-2])
-            raise
+            raise self._fault(data)
+        method_bytes, path, query, other_target, minor_version = match.groups()
+        method = _METHODS.get(method_bytes) or method_bytes.decode("ascii")
+        if other_target is None and method != "CONNECT":
+            target = origin_form(path, query)
+        else:
+            target = read_target(method, data.split(b" ", 2)[1])
+        head = self._interpret(minor_version, tuple(find_interpreted(data)))
+        headers = Headers(data)
+        if target.authority is not None:  # RFC 9112, 3.2.2: it replaces Host
+            head, headers = head.with_host(target.authority), headers.replacing("Host", target.authority)
+        parsed = method, target, head, headers
+        self.heads.put(data, parsed)
+        return parsed
 
     def check(self, data: bytes, start: int = 0) -> None:
         """Raise ProtocolError if the beginning of a head is already invalid.
@@ -125,25 +148,9 @@ class HeadReader:
         too_long = self._trailers_too_long(data)
         if too_long is not None:
             raise too_long[1]
-        self._read_header_lines(data.split(b"\r\n"))
-
-    def _read(self, data: bytes) -> ParsedHead:
-        match = self._match(data)
-        if match is None or (len(data) > self._max_unchecked and self._is_too_long(data)):
-            raise self._fault(data)
-        method_bytes, path, query, other_target, minor_version = match.groups()
-        method = _METHODS.get(method_bytes) or method_bytes.decode("ascii")
-        version = 0 if minor_version == b"0" else 1  # RFC 9110, 2.5: a higher one is served as our own
-        head = Head(version, Headers(data), *self._interpret(version, tuple(find_interpreted(data))))
-        if other_target is None and method != "CONNECT":
-            target = origin_form(path, query)
-        else:
-            target = read_target(method, data.split(b" ", 2)[1])
-            if target.authority is not None:
-                head = head.with_authority(target.authority)
-        parsed = method, target, head
-        self.heads.put(data, parsed)
-        return parsed
+        # One match: single lines would take twice as long as a request of the same length.
+        if len(data) > self.settings.max_field_line or self._match_lines(data + b"\r\n") is None:
+            self._read_header_lines(data.split(b"\r\n"))
 
     def _is_too_long(self, data: bytes) -> bool:
         lines = data.split(b"\r\n")
@@ -175,6 +182,11 @@ class HeadReader:
         if len(line) > self.settings.max_field_line:
             raise ProtocolError(431, f"header line exceeds {format_size(self.settings.max_field_line)}")
         return read_header_line(line)
+
+
+def _compile(pattern: bytes, max_lines: int) -> Callable[[bytes], re.Match[bytes] | None]:
+    """Return the function that matches a whole head, or its lines."""
+    return re.compile(pattern.replace(b"%d", b"%d" % max_lines)).fullmatch
 
 
 def _skip_line_ends(data: bytes, limit: int) -> int:
@@ -233,18 +245,17 @@ find_interpreted = re.compile(
 ).findall
 
 
-def _interpret(version: int, lines: tuple[bytes, ...]) -> tuple[int, bool, bool, str | None, str | None]:
-    """Interpret header lines together; return the arguments of Head after its headers.
-
-    Raise ProtocolError if they are invalid or contradict each other.
-    """
+def _interpret(minor_version: bytes, lines: tuple[bytes, ...]) -> Head:
+    """Interpret header lines together; raise ProtocolError if they are invalid or contradict each other."""
+    version = min(int(minor_version), 1)  # RFC 9110, 2.5: a higher one is served as our own
     value_of = combine(map(read_header_line, lines)).get
     host = value_of("host")
     if host is not None:
         check_host(host.encode("latin-1"))
     elif version == 1:  # RFC 9112, 3.2
         raise ProtocolError(400, "missing Host header")
-    return (
+    return Head(
+        version,
         body_length(value_of("transfer-encoding"), value_of("content-length"), version),
         _keeps_alive(version, _connection_options(value_of("connection"))),
         _expects_continue(value_of("expect"), version),
@@ -282,11 +293,12 @@ def parse_partial_head(data: bytes) -> Request:
     match = _match_request_line(data)
     if match is None:
         method = "HEAD" if data.startswith(b"HEAD ") else ""
-        return Request(method, Target("", ()), Head(1, Headers(), keep_alive=False))
+        return Request(method, Target("", ()), Head(1, keep_alive=False), Headers())
     lines = data[match.end() :].split(b"\r\n", MAX_PARTIAL_LINES)[:MAX_PARTIAL_LINES]
     headers = Headers([header_line for line in lines for header_line in _readable(line)])
     target = Target(match[2].decode("latin-1"), ())
-    return Request(match[1].decode("ascii"), target, Head(min(int(match[3]), 1), headers, keep_alive=False))
+    head = Head(min(int(match[3]), 1), keep_alive=False)
+    return Request(match[1].decode("ascii"), target, head, headers)
 
 
 def _readable(data: bytes) -> list[HeaderLine]:

@@ -46,7 +46,7 @@ def reason_phrase(status: int) -> str:
 
 
 class Head:
-    """The interpreted version and headers of a request; immutable, shared by identical requests.
+    """The version of a request and what its headers mean to the server; immutable, shared by many requests.
 
     ``version`` is the minor version, 0 or 1. ``length`` is the length of the body in bytes, 0 without a
     body and -1 for a chunked one. ``keep_alive`` is true if the client allows further requests on the
@@ -55,12 +55,11 @@ class Head:
     the target, which replaces it; None without either, which is valid in HTTP/1.0 only.
     """
 
-    __slots__ = ("coding", "expects_continue", "headers", "host", "keep_alive", "length", "version")
+    __slots__ = ("coding", "expects_continue", "host", "keep_alive", "length", "version")
 
     def __init__(
         self,
         version: int,
-        headers: Headers,
         length: int = 0,
         keep_alive: bool = True,
         expects_continue: bool = False,
@@ -68,54 +67,40 @@ class Head:
         host: str | None = None,
     ) -> None:
         self.version = version
-        self.headers = headers
         self.length = length
         self.keep_alive = keep_alive
         self.expects_continue = expects_continue
         self.coding = coding
         self.host = host
 
-    def with_authority(self, authority: str) -> "Head":
-        """Return a copy with the authority of the target in place of Host (RFC 9112, 3.2.2)."""
-        headers = self.headers.replacing("Host", authority)
-        return Head(
-            self.version, headers, self.length, self.keep_alive, self.expects_continue, self.coding, authority
-        )
+    def with_host(self, host: str) -> "Head":
+        """Return a copy with another host."""
+        return Head(self.version, self.length, self.keep_alive, self.expects_continue, self.coding, host)
 
 
 class Request:
-    """One request. ``content`` is the body if the route's sink kept it in memory, b"" otherwise.
+    """One request.
 
-    ``upload`` is the result of any other sink, such as a file to commit; otherwise None. ``route`` is the
-    pattern of the matching route, such as "/files/{name...}", and ``params`` holds the path parameters,
-    percent-decoded. Both are set when the request is routed.
+    ``headers`` are looked up by name in any case. ``content`` is the body if the route's sink kept it in
+    memory, b"" otherwise; ``upload`` is the result of any other sink, such as a file to commit, otherwise
+    None. ``route`` is the pattern of the matching route, such as "/files/{name...}", and ``params`` holds the
+    path parameters, percent-decoded. Both are set when the request is routed.
     """
 
-    __slots__ = ("content", "head", "method", "params", "route", "target", "upload")
+    __slots__ = ("content", "head", "headers", "method", "params", "route", "target", "upload")
 
-    def __init__(
-        self,
-        method: str,
-        target: Target,
-        head: Head,
-        route: str = "",
-        params: Params = NO_PARAMS,
-    ) -> None:
+    def __init__(self, method: str, target: Target, head: Head, headers: Headers) -> None:
         self.method = method
         self.target = target
         self.head = head
-        self.route = route
-        self.params = params
+        self.headers = headers
+        self.route = ""
+        self.params = NO_PARAMS
         self.content = b""
         self.upload: object = None
 
     def __repr__(self) -> str:
         return f"<Request {self.method} {self.target}>"
-
-    @property
-    def headers(self) -> Headers:
-        """The headers, looked up by name in any case."""
-        return self.head.headers
 
     @property
     def path(self) -> str:

@@ -107,19 +107,20 @@ class Parser:
         """
         if self.phase is not PHASE_HEAD:
             return None
-        buffer = self._buffer
-        head_end = len(buffer)
+        data = self._buffer
+        size = head_end = len(data)
         # Usually the buffer is exactly one cached head, whose end need not be searched for.
         may_be_cached = self._scanned == 0 and head_end <= MAX_CACHED_HEAD
-        parsed = self._head_reader.heads.get(buffer) if may_be_cached else None
+        parsed = self._head_reader.heads.get(data) if may_be_cached else None
         if parsed is None:
             try:
-                head_end = buffer.find(b"\r\n\r\n", self._scanned) + 4
+                head_end = data.find(b"\r\n\r\n", self._scanned) + 4
                 if head_end < 4:
                     self._check_incomplete_head()
                     return None
-                data = buffer[self._position : head_end]
-                parsed = self._head_reader.heads.get(data)
+                if self._position or head_end < size:
+                    data = data[self._position : head_end]
+                    parsed = self._head_reader.heads.get(data)
                 if parsed is None:
                     if data.startswith(b"\r\n"):
                         self._skip_empty_lines()
@@ -128,15 +129,19 @@ class Parser:
             except HTTPError:
                 self.phase = PHASE_ENDED  # the buffer is kept, for partial_request()
                 raise
-        method, target, head = parsed
+        method, target, head, headers = parsed
         self._empty_lines = 0
         if head.length:
             self._begin_content(head, head_end)
-        elif head.keep_alive:
-            self._next_message(head_end)
-        else:
+        elif not head.keep_alive:
             self.end()
-        return Request(method, target, head)
+        elif head_end < size:
+            self._position = self._scanned = head_end
+        else:  # as in _next_message; without a call, since most buffers are one head: saves 1.6 %
+            self.phase = PHASE_IDLE
+            self._buffer = b""
+            self._position = self._scanned = 0
+        return Request(method, target, head, headers)
 
     def next_content(self) -> bytes | memoryview:
         """Return the part of the body received so far, perhaps b""; it is complete when the phase changes.

@@ -13,12 +13,10 @@ import logging
 import re
 import time
 from collections.abc import Callable
-from functools import lru_cache, partial
 from math import inf
 from typing import Protocol, TextIO
 
-from reactor.http11.message import Head, Request
-from reactor.http11.target import Target
+from reactor.http11.message import Request
 from reactor.logs.nonblocking import LineWriter
 
 log = logging.getLogger("reactor")
@@ -69,18 +67,14 @@ def escape_controls(text: str) -> str:
     return _UNSAFE.sub(lambda match: f"\\x{ord(match[0]):02x}", text)
 
 
-# Returns the parts of a combined line that come from the client.
-ClientTexts = Callable[[str, Target, Head], tuple[str, str]]
-
-
-def _client_texts(method: str, target: Target, head: Head) -> tuple[str, str]:
+def _client_texts(request: Request) -> tuple[str, str]:
     """Format the request line, and Referer and User-Agent, for a combined line."""
     line, referer, agent = (
         escape_controls(shorten(text or "-", escape_controls, 4))
         for text in (
-            f"{method} {target} HTTP/1.{head.version}" if target.path else "",
-            head.headers.get("referer", ""),
-            head.headers.get("user-agent", ""),
+            f"{request.method} {request.target} {request.version}" if request.path else "",
+            request.headers.get("referer", ""),
+            request.headers.get("user-agent", ""),
         )
     )
     return f'"{line}"', f'"{referer}" "{agent}"'
@@ -155,11 +149,9 @@ class AccessLog:
         wall_clock: Callable[[], float] = time.time,
     ) -> None:
         self._writer = LineWriter(stream)
-        # Equal requests share one target and one head. Each entry holds at most a head: 4 MiB by default.
-        client_texts = lru_cache(maxsize=128)(_client_texts)
         # No bound methods: they would form a reference cycle, and delay closing the file descriptor.
         layouts: dict[str, tuple[WriteLine, str]] = {
-            "combined": (partial(self._combined, client_texts), "%d/%b/%Y:%H:%M:%S +0000"),
+            "combined": (self._combined, "%d/%b/%Y:%H:%M:%S +0000"),
             "json": (self._json, "%Y-%m-%dT%H:%M:%SZ"),
         }
         self._write_line, self._time_format = layouts[layout]
@@ -212,15 +204,13 @@ class AccessLog:
 
     @staticmethod
     def _combined(
-        client_texts: ClientTexts,
-        when: str,
-        unsent: UnsentExchanges,
-        exchange: Exchange,
-        body_bytes: int,
-        duration: int,
+        when: str, unsent: UnsentExchanges, exchange: Exchange, body_bytes: int, duration: int
     ) -> str:
         request = exchange.request
-        line, origin = client_texts(request.method, request.target, request.head)
+        texts = request.target.cached_texts
+        if texts is None:
+            texts = request.target.cached_texts = _client_texts(request)
+        line, origin = texts
         return (
             f"{unsent.peer} - - [{when}] {line} {exchange.status} {body_bytes or '-'} "
             f"{origin} {duration} c{unsent.number}#{exchange.number}\n"

@@ -117,12 +117,12 @@ class Connection(EventHandler, ConnectionHooks):
     )
 
     def __init__(self, context: ServerContext, sock: socket.socket, peer: str) -> None:
-        super().__init__(sock)
+        super().__init__(sock, ACCEPTED.interest, context.reactor.now + context.timeouts[ACCEPTED.index])
         self._context = context
         self._hooks = self.active_hooks()
         self._parser = Parser(context.head_reader)
-        self._write_buffer = WriteBuffer(context.settings.high_water, context.sendfile)
-        self._write_timeout = WriteTimeout(sock, context.settings.stall_timeout, context.unacknowledged)
+        self._write_buffer = WriteBuffer(context.sendfile)
+        self._write_timeout: WriteTimeout | None = None  # made when a response is not sent at once
         self._request_body: RequestBody | None = None
         # The method and the target of the request whose response has the body in the write buffer.
         self._streamed_target: tuple[str, Target | None] = "", None
@@ -133,8 +133,6 @@ class Connection(EventHandler, ConnectionHooks):
         self.served = 0  # requests answered, including refused ones
         self.route: Route | None = None  # of the latest request
         self.state = ACCEPTED
-        self.interest = ACCEPTED.interest
-        self._renew_deadline()
 
     def __repr__(self) -> str:
         route = f" {self.route.template}" if self.route is not None and self.route.template else ""
@@ -180,7 +178,7 @@ class Connection(EventHandler, ConnectionHooks):
 
         In the states that wait for WRITE, the deadline can be that of the next check.
         """
-        if self.state.on_timeout is not OnTimeout.RESET:
+        if self.state.on_timeout is not OnTimeout.RESET or self._write_timeout is None:
             return self.deadline
         return max(self.deadline, self._write_timeout.ends)
 
@@ -244,12 +242,13 @@ class Connection(EventHandler, ConnectionHooks):
             return
         if self._hooks is not None:
             self._hooks.on_received(bytes(data))
-        if self.state is not DRAINING:
+        state = self.state
+        if state is not DRAINING:
             if isinstance(data, bytes):
                 self._parser.feed(data)
             else:
                 self._parser.feed_content(data)
-            if self.state is WAITING or self.state is AWAITING_RESULT:
+            if state is WAITING or state is AWAITING_RESULT:
                 self._limit_pipelined(self.is_delayed and self._parser.phase is PHASE_ENDED)
             else:
                 self._process()
@@ -330,9 +329,10 @@ class Connection(EventHandler, ConnectionHooks):
         ready = write_buffer.body is None and write_buffer.size <= settings.low_water
         is_done = ready and self._answer_requests()
         sent_before = write_buffer.sent
-        # Most responses are bytes in memory: this saves a call.
-        flush = write_buffer.flush_bytes if write_buffer.body is None else write_buffer.flush
-        result = flush(self.handle, settings.turn_send)
+        if write_buffer.body is None:  # most responses are bytes in memory: this saves a call
+            result = write_buffer.flush_bytes(self.handle, settings.turn_send)
+        else:
+            result = write_buffer.flush(self.handle, settings.turn_send)
         sent = write_buffer.sent - sent_before
         if self._hooks is not None and sent:
             self._hooks.on_sent(sent)
@@ -346,6 +346,7 @@ class Connection(EventHandler, ConnectionHooks):
     def _answer_requests(self) -> bool:
         """Answer requests; return False if a limit was reached while more requests may be buffered."""
         parser = self._parser
+        write_buffer = self._write_buffer
         settings = self._context.settings
         compressed = 0
         try:
@@ -366,7 +367,9 @@ class Connection(EventHandler, ConnectionHooks):
                         compressed += self._respond(request, route.handler)
                 if parser.phase is not PHASE_HEAD and parser.phase is not PHASE_CONTENT:
                     return True
-                if not self._write_buffer.has_room or compressed >= settings.turn_compress:
+                if write_buffer.body is not None or write_buffer.size >= settings.high_water:
+                    return False
+                if compressed >= settings.turn_compress:
                     return False
         except HTTPError as error:
             self._refuse(error)
@@ -530,7 +533,7 @@ class Connection(EventHandler, ConnectionHooks):
         if not progress:
             self._process()
         elif self.state is RESPONDING:
-            self.deadline = self._write_timeout.start(self._context.reactor.now)
+            self._start_write_timeout()
 
     def _abandon(self, deferred: Deferred) -> None:
         """Drop a result, now or when it is known."""
@@ -649,7 +652,7 @@ class Connection(EventHandler, ConnectionHooks):
         if self.state is WAITING:
             self._enter(FINISHING if self._parser.phase is PHASE_ENDED else RESPONDING)
             # The socket may stay full for the whole timeout: check meanwhile whether the client reads.
-            self.deadline = self._write_timeout.start(self._context.reactor.now)
+            self._start_write_timeout()
             self._context.reactor.refresh(self)
 
     def _request_timeout(self, reason: str) -> None:
@@ -798,12 +801,23 @@ class Connection(EventHandler, ConnectionHooks):
             now, timeout = self._context.reactor.now, self._write_timeout
             # If a stream has no chunk ready, the application is slow, not the client: restart the timeout. A
             # deadline after the next check is that of a state that has just been entered.
-            if progress or self._write_buffer.awaits_producer or self.deadline > timeout.next_check(now):
-                self.deadline = timeout.start(now)
+            restarts = progress or self._write_buffer.awaits_producer
+            if restarts or timeout is None or self.deadline > timeout.next_check(now):
+                self._start_write_timeout()
+
+    def _start_write_timeout(self) -> None:
+        """Start the write timeout; the next deadline is that of its first check."""
+        context = self._context
+        if self._write_timeout is None:
+            self._write_timeout = WriteTimeout(
+                self.handle, context.settings.stall_timeout, context.unacknowledged
+            )
+        self.deadline = self._write_timeout.start(context.reactor.now)
 
     def _check_write_timeout(self) -> None:
         """Reset the connection if the client has read nothing for the write timeout."""
-        next_check = self._write_timeout.check(self._context.reactor.now, self.deadline)
+        timeout = self._write_timeout
+        next_check = None if timeout is None else timeout.check(self._context.reactor.now, self.deadline)
         if next_check is not None:
             self.deadline = next_check
         else:

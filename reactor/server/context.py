@@ -152,7 +152,8 @@ class ServerContext:
     def forget(self, connection: "Connection") -> None:
         """Remove a closed connection, and call the functions passed to ``call_at_next_close``."""
         self.connections.pop(connection.number, None)
-        self._notify_close()
+        if self._at_next_close:
+            self._notify_close()
 
     def abandon(self, connection: "Connection", deferred: "Deferred") -> None:
         """Keep a closed connection until ``forget_result``."""
@@ -167,10 +168,9 @@ class ServerContext:
             self._notify_close()
 
     def _notify_close(self) -> None:
-        if self._at_next_close:
-            functions, self._at_next_close = self._at_next_close, {}
-            for function in functions:
-                function()
+        functions, self._at_next_close = self._at_next_close, {}
+        for function in functions:
+            function()
 
     def renew_common_headers(self) -> None:
         """Encode the headers of every response, with the Date of the current second."""

@@ -4,7 +4,6 @@
     add(body)       add a file slice, a stream, or a Deferred in place of a response
     flush(socket)   send as much as the socket accepts, at most one turn's share
     size            the number of bytes in memory
-    has_room        whether another response may be added
 
 ``flush`` returns:
 
@@ -81,23 +80,17 @@ def close_content(content: object) -> None:
 class WriteBuffer:
     """Bytes that a connection has yet to send, then at most one body that is not in memory."""
 
-    __slots__ = ("_data", "_high_water", "_sendfile", "body", "failure", "sent", "size")
+    __slots__ = ("_data", "_sendfile", "body", "failure", "sent", "size")
 
-    def __init__(self, high_water: int, sendfile: SendFile = os.sendfile) -> None:
+    def __init__(self, sendfile: SendFile = os.sendfile) -> None:
         self._data: list[Data] = []
         self.body: Body | None = None
         self.failure: Exception | None = None  # raised by the body
-        self._high_water = high_water
         self._sendfile = sendfile
         self.size = 0
         self.sent = 0  # bytes accepted by the kernel on this connection, including framing
 
     # Queried by the connection.
-
-    @property
-    def has_room(self) -> bool:
-        """Whether another response may be added: below the high-water mark, and no body is pending."""
-        return self.body is None and self.size < self._high_water
 
     @property
     def total_added(self) -> int:

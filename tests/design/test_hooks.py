@@ -129,8 +129,8 @@ def test_hooks_do_nothing_in_the_base_class() -> None:
         (
             "reactor/observe/instrumented.py",
             "    def on_scheduled(",
-            "    def _push(self) -> None: ...\n\n    def on_scheduled(",
-            "InstrumentedDeadlines._push",
+            "    def _update_first(self) -> None: ...\n\n    def on_scheduled(",
+            "InstrumentedDeadlines._update_first",
         ),
     ],
 )

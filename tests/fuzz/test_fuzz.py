@@ -63,7 +63,7 @@ def test_mutations_break_much_but_not_everything() -> None:
 
 
 def _another_exception(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(target, "_segments", lambda path: (path[path.index("%") :],))
+    patch.setattr(target, "_decoded_segments", lambda path: [path[path.index("%2") :]])
 
 
 def _a_split_line_end_is_missed(patch: pytest.MonkeyPatch) -> None:

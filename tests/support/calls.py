@@ -147,6 +147,7 @@ def post(name: str, *lines: str, method: str = "POST") -> bytes:
 EXCHANGES = {
     "GET /echo/abc, first": [get("/echo/abc")],
     "GET /echo/abc, third": [get("/echo/abc")] * 3,
+    "GET /echo/abc, after others": [get("/echo/1"), get("/echo/2"), get("/echo/abc")],
     "GET /files/f, first": [get("/files/f")],
     "GET /files/f, third": [get("/files/f")] * 3,
     "POST /files/up, first": [post("up")],

@@ -109,7 +109,7 @@ def test_the_directory_option_selects_the_files(
         route, _ = served["routes"].resolve(method, ["files", "x"])
         if method in statuses:
             assert route.sink is None or method == "GET"
-            request = Request(method, Target("/files/x", ("files", "x")), Head(1, Headers()))
+            request = Request(method, Target("/files/x", ("files", "x")), Head(1), Headers())
             assert route.handler(request).status == statuses[method]
         else:
             assert route.template.startswith("/files/")

@@ -27,7 +27,7 @@ def reloading(*arguments: str, **variables: str) -> tuple[Callable[[], None], Ca
     routes.get("/")(lambda _: Response(200))
 
     def ask(pair: str) -> int:
-        request = Request("GET", Target("/", ("",)), Head(1, Headers([("authorization", basic(pair), "")])))
+        request = Request("GET", Target("/", ("",)), Head(1), Headers([("authorization", basic(pair), "")]))
         try:
             answer = routes.resolve("GET", [""])[0].handler(request)
             assert isinstance(answer, Response)

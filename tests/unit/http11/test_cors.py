@@ -91,7 +91,7 @@ def test_a_preflight_response_lists_methods_and_fields() -> None:
 
 def sent(*lines: tuple[str, str], host: str | None = "a.test:81") -> Request:
     headers = Headers([(name.lower(), value, name) for name, value in lines])
-    return Request("POST", Target("/", ("",)), Head(1, headers, host=host))
+    return Request("POST", Target("/", ("",)), Head(1, host=host), headers)
 
 
 SAME = [

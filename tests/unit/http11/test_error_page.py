@@ -21,7 +21,7 @@ def answer(
 ) -> Response:
     headers = Headers([] if accept is None else [("accept", accept, "Accept")])
     target = read_target("GET", path.encode()) if path else Target("", ())
-    return error_response(Request(method, target, Head(1, headers)), error)
+    return error_response(Request(method, target, Head(1), headers), error)
 
 
 def page(path: str, method: str = "GET") -> str:

@@ -6,7 +6,7 @@ from reactor.http11.cache import BoundedCache
 from reactor.http11.chunked import ChunkedReader
 from reactor.http11.errors import ProtocolError
 from reactor.http11.head import HeadReader
-from reactor.http11.message import Head
+from reactor.http11.message import Request
 from reactor.http11.parser import Parser
 from reactor.settings import Settings
 from tests.unit.http11.deliver import get
@@ -57,8 +57,8 @@ BAD = [
 ]
 
 
-def meaning(head: Head) -> Meaning:
-    lines = tuple(head.headers.lines)
+def meaning(request: Request) -> Meaning:
+    head, lines = request.head, tuple(request.headers.lines)
     return head.version, lines, head.length, head.keep_alive, head.expects_continue, head.coding
 
 
@@ -71,7 +71,7 @@ def read(reader: HeadReader, data: bytes) -> Meaning:
     except ProtocolError as error:
         return error.status, error.reason
     assert request is not None
-    return meaning(request.head)
+    return meaning(request)
 
 
 def fresh(data: bytes) -> Meaning:

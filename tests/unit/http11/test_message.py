@@ -136,9 +136,9 @@ def test_each_change_calls_the_subscriber() -> None:
 
 
 def stream_of(live: LiveStream, version: int) -> ChunkSource:
-    head = Head(version, Headers(), keep_alive=version == 1)
+    head = Head(version, keep_alive=version == 1)
     _, body, _ = Serializer().serialize(
-        Request("GET", Target("/", ("",)), head), Response(200, live), version == 1, b"", 1000
+        Request("GET", Target("/", ("",)), head, Headers()), Response(200, live), version == 1, b"", 1000
     )
     assert isinstance(body, ChunkSource)
     assert body.live

@@ -50,8 +50,8 @@ def write(
     date: bytes = DATE,
     serializer: Serializer = SERIALIZER,
 ) -> tuple[bytes, Body]:
-    head = Head(version, Headers(), keep_alive=keep_alive, coding=coding)
-    request = Request(method, Target("/", ("",)), head)
+    head = Head(version, keep_alive=keep_alive, coding=coding)
+    request = Request(method, Target("/", ("",)), head, Headers())
     return serializer.serialize(request, response, keep_alive, date, SHARE)[:2]
 
 

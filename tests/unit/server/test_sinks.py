@@ -231,7 +231,7 @@ def test_a_body_over_the_limit_of_its_sink_is_refused(factory: SinkFactory, line
 
 
 def make_request() -> Request:
-    return Request("GET", Target("/", ("",)), Head(1, Headers(), length=-1))
+    return Request("GET", Target("/", ("",)), Head(1, length=-1), Headers())
 
 
 def test_a_discarded_body_uses_no_memory() -> None:

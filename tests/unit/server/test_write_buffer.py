@@ -256,21 +256,20 @@ def test_a_flush_returns_its_result_and_keeps_unsent_bytes() -> None:
     ours, theirs = socket.socketpair()
     with ours, theirs:
         ours.setblocking(False)
-        write_buffer = WriteBuffer(high_water=100)
+        write_buffer = WriteBuffer()
         assert write_buffer.flush(ours, 10) is FlushResult.DONE
         write_buffer.write(b"a" * 25)
         write_buffer.write(b"b" * 5)
-        assert (write_buffer.size, write_buffer.has_room) == (30, True)
+        assert write_buffer.size == 30
         assert write_buffer.flush(ours, 10) is FlushResult.PAUSED
         assert (write_buffer.size, write_buffer.sent, theirs.recv(99)) == (20, 10, b"a" * 10)
         assert write_buffer.flush(ours, 1000) is FlushResult.DONE
         assert (write_buffer.size, write_buffer.sent, theirs.recv(99)) == (0, 30, b"a" * 15 + b"b" * 5)
         write_buffer.write(b"c" * 100)
-        assert not write_buffer.has_room
         theirs.close()
         assert write_buffer.flush(ours, 1000) is FlushResult.FAILED
         write_buffer.clear()
-        assert (write_buffer.size, write_buffer.has_room) == (0, True)
+        assert write_buffer.size == 0
 
 
 @pytest.mark.parametrize(
@@ -292,7 +291,7 @@ def test_sendfile_errors_become_flush_results(number: int, result: FlushResult, 
 
     ours, theirs = socket.socketpair()
     with ours, theirs, open(path, "rb") as file:
-        write_buffer = WriteBuffer(100, sendfile)
+        write_buffer = WriteBuffer(sendfile)
         write_buffer.add(FileSlice(file, 0, 10))
         assert write_buffer.flush(ours, 100) is result
         assert (write_buffer.failure is not None) == (result is FlushResult.BODY_FAILED)
@@ -303,4 +302,4 @@ def test_sendfile_errors_become_flush_results(number: int, result: FlushResult, 
 
 def test_an_empty_buffer_is_flushed_without_a_system_call() -> None:
     with socket.socket() as unconnected:  # on which send() fails
-        assert WriteBuffer(100).flush_bytes(unconnected, 1000) is FlushResult.DONE
+        assert WriteBuffer().flush_bytes(unconnected, 1000) is FlushResult.DONE

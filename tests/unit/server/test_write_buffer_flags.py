@@ -35,7 +35,7 @@ def sendfile(_out: int, _in: int, _offset: int, count: int) -> int:
 def send(response: Response, version: int = 1) -> list[tuple[bytes, int]]:
     """Send a response as far as it is available; return the bytes and the flags of each call."""
     data, body = write(response, version=version)
-    sock, write_buffer = RecordingSocket(), WriteBuffer(1 << 18, sendfile)
+    sock, write_buffer = RecordingSocket(), WriteBuffer(sendfile)
     write_buffer.write(data)
     if body is not None:
         write_buffer.add(body)

@@ -64,9 +64,9 @@ def entry(name: str, size: int = 0, modified: int = 0) -> Entry:
 def listed(
     given: Given, accept: str = "text/plain", query: str = "", path: str = "/files/", uploads: bool = True
 ) -> Response:
-    head = Head(1, Headers([("accept", accept, "Accept")]))
+    headers = Headers([("accept", accept, "Accept")])
     target = read_target("GET", f"/files/?{query}".encode())
-    return list_directory(Request("GET", target, head), path, given, uploads)
+    return list_directory(Request("GET", target, Head(1), headers), path, given, uploads)
 
 
 def written(*batches: list[Entry], accept: str = "text/plain", query: str = "", path: str = "/files/") -> str:

@@ -35,7 +35,7 @@ class Batches:
 
 def listed(batches: Batches, budget: EntryBudget, accept: str = "text/plain") -> Iterator[bytes]:
     headers = Headers([("accept", accept, "Accept")])
-    request = Request("GET", Target("/files/", ("files", "")), Head(1, headers))
+    request = Request("GET", Target("/files/", ("files", "")), Head(1), headers)
     content = list_directory(request, "/files/", batches, False, budget).content
     assert isinstance(content, Iterator)
     return content
