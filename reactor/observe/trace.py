@@ -140,7 +140,7 @@ class Trace(Subscriber):
         self._ready = self._received = self._sent = self._buffered = 0
         self._flows = self._arrows = 0  # arrows that end in a callback; those whose start is written
         self._refused: Connection | None = None  # its next response has no handler
-        # Equal requests share one target. Each entry holds at most a head, as in the access log.
+        # Equal requests share one target. Each entry holds at most a head.
         self._request_args = lru_cache(maxsize=128)(request_args)
         self._counters: dict[str, float] = {}
         self._lines: list[str] = []
