@@ -57,7 +57,7 @@ AT_MOST = {
     "gzip-different.cpu.granian": 1.0,
     "gzip-different.cpu.uvicorn": 0.67,
     "log.cpu": 1.15,
-    "idle.bytes": 1536,
+    "idle.bytes": 1024,
     "hot.p99.nginx": 2.0,
     "attack.errors": 0,
     "attack.p99": 0.1,
