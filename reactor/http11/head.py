@@ -84,7 +84,8 @@ class HeadReader:
         match = self._match(data)
         if match is None or (len(data) > self._max_unchecked and self._is_too_long(data)):
             self.check(data[:-2])
-            raise self._fault(data)
+            self._read_header_lines(data[:-4].split(b"\r\n")[1:])
+            raise AssertionError(f"no fault in {data!r}")
         method_bytes, path, query, other_target, minor_version = match.groups()
         method = _METHODS.get(method_bytes) or method_bytes.decode("ascii")
         if other_target is None and method != "CONNECT":
@@ -157,21 +158,6 @@ class HeadReader:
         return (
             self._too_long(data[:-4]) is not None or max(map(len, lines[1:])) > self.settings.max_field_line
         )
-
-    def _fault(self, data: bytes) -> ProtocolError:
-        """Return what is wrong with a head: the first fault of its lines, in order."""
-        too_long = self._too_long(data[:-4])
-        if too_long is not None:
-            return too_long[1]
-        lines = data[:-4].split(b"\r\n")
-        fault = _request_line_fault(lines[0], len(lines[0]))
-        if fault is not None:
-            return fault[1]
-        try:
-            self._read_header_lines(lines[1:])
-        except ProtocolError as error:
-            return error
-        raise AssertionError(f"no fault in {data!r}")
 
     def _read_header_lines(self, lines: list[bytes]) -> list[HeaderLine]:
         if len(lines) > self.settings.max_fields:

@@ -236,6 +236,11 @@ WORST = (
         REQUESTS,
         numbered(lambda i: b"GET /%d%b HTTP/1.1\r\nHost: x\r\n\r\n" % (i, b"/%41" * 2000)),
     ),
+    Input(
+        "escapes in the target, and a line without a colon",
+        REQUESTS,
+        numbered(lambda i: b"GET /%d%b HTTP/1.1\r\nHost: x\r\nX\r\n\r\n" % (i, b"%41" * 2600)),
+    ),
     Input("chunks of 1 byte", REQUESTS, chunked(b"1\r\nx\r\n")),
     Input("chunks of 1 byte, byte by byte", SINGLE_BYTES, chunked(b"1\r\nx\r\n"), 1),
     Input("quoted pairs in chunk extensions", REQUESTS, extended(b'1;a="' + b'\\"' * 500 + b'"')),
