@@ -69,7 +69,7 @@ match_absolute_form = re.compile(
 # request-line = method SP request-target SP HTTP-version                          RFC 9112, 3
 # HTTP-message = start-line CRLF *( field-line CRLF ) CRLF [ message-body ]        RFC 9112, 2.1
 # The groups: method; path and query, or another form of target; minor version. The number of lines follows.
-TARGET = rb"(?:(/" + PATH + rb")(?:\?(" + QUERY + rb"))?|([^ \r\n]++))"
+TARGET = rb"(?:(/" + PATH + rb")(?:\?(" + QUERY + rb"))?|([^ \r\n\0]++))"
 REQUEST_LINE = rb"(" + TOKEN + rb"+) " + TARGET + rb" HTTP/1\.([0-9])"
 FIELD_LINES = rb"(?:" + FIELD_LINE + rb"\r\n){0,%d}"
 HEAD = REQUEST_LINE + rb"\r\n" + FIELD_LINES + rb"\r\n"
