@@ -37,6 +37,7 @@ from reactor.settings import Settings, format_size
 
 MAX_CACHED_HEAD = 2048  # bytes; longer heads are parsed each time
 MAX_PARTIAL_LINES = 32  # header lines that are parsed of an invalid head
+MAX_REPEAT = 2**31 - 1  # of lines in an expression; ``re`` accepts twice as many
 # The first bytes of a TLS handshake record (RFC 8446, 5.1): the client means https.
 TLS = b"\x16\x03"
 
@@ -172,7 +173,7 @@ class HeadReader:
 
 def _compile(pattern: bytes, max_lines: int) -> Callable[[bytes], re.Match[bytes] | None]:
     """Return the function that matches a whole head, or its lines."""
-    return re.compile(pattern.replace(b"%d", b"%d" % max_lines)).fullmatch
+    return re.compile(pattern.replace(b"%d", b"%d" % min(max_lines, MAX_REPEAT))).fullmatch
 
 
 def _skip_line_ends(data: bytes, limit: int) -> int:

@@ -77,6 +77,12 @@ def test_both_readers_agree(seed: int) -> None:
     assert 200 < valid < 1900
 
 
+def test_the_largest_limit_of_header_lines_is_accepted() -> None:
+    reader = HeadReader(Settings(max_fields=2**53 - 1))
+    assert reader.read(HEADS[0])[3]["x-request-id"] == "1"
+    reader.read_trailers(b"A: b\r\nC: d")
+
+
 def refusal(pieces: list[bytes]) -> str | None:
     """Return why a head that is received in these pieces is invalid; None if it is valid."""
     parser = Parser(HeadReader(Settings()))
