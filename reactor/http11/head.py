@@ -28,6 +28,7 @@ from reactor.http11.grammar import (
     find_no_line_end,
     find_stray_control,
     is_method,
+    match_field_line,
     match_version,
 )
 from reactor.http11.headers import HeaderLine, Headers, combine, read_header_line
@@ -85,7 +86,7 @@ class HeadReader:
         match = self._match(data)
         if match is None or (len(data) > self._max_unchecked and self._is_too_long(data)):
             self.check(data[:-2])
-            self._read_header_lines(data[:-4].split(b"\r\n")[1:])
+            self._check_header_lines(data[:-4].split(b"\r\n")[1:])
             raise AssertionError(f"no fault in {data!r}")
         method_bytes, path, query, other_target, minor_version = match.groups()
         method = _METHODS.get(method_bytes) or method_bytes.decode("ascii")
@@ -152,7 +153,7 @@ class HeadReader:
             raise too_long[1]
         # One match: single lines would take twice as long as a request of the same length.
         if len(data) > self.settings.max_field_line or self._match_lines(data + b"\r\n") is None:
-            self._read_header_lines(data.split(b"\r\n"))
+            self._check_header_lines(data.split(b"\r\n"))
 
     def _is_too_long(self, data: bytes) -> bool:
         lines = data.split(b"\r\n")
@@ -160,15 +161,15 @@ class HeadReader:
             self._too_long(data[:-4]) is not None or max(map(len, lines[1:])) > self.settings.max_field_line
         )
 
-    def _read_header_lines(self, lines: list[bytes]) -> list[HeaderLine]:
+    def _check_header_lines(self, lines: list[bytes]) -> None:
         if len(lines) > self.settings.max_fields:
             raise ProtocolError(431, f"more than {self.settings.max_fields} header lines")
-        return [self._read_line(line) for line in lines]
-
-    def _read_line(self, line: bytes) -> HeaderLine:
-        if len(line) > self.settings.max_field_line:
-            raise ProtocolError(431, f"header line exceeds {format_size(self.settings.max_field_line)}")
-        return read_header_line(line)
+        limit = self.settings.max_field_line
+        for line in lines:
+            if len(line) > limit:
+                raise ProtocolError(431, f"header line exceeds {format_size(limit)}")
+            if match_field_line(line) is None:
+                read_header_line(line)  # raises ProtocolError
 
 
 def _compile(pattern: bytes, max_lines: int) -> Callable[[bytes], re.Match[bytes] | None]:
