@@ -9,4 +9,5 @@ def install(routes: Router) -> None:
 
     @routes.get("/echo/{text...}")
     def echo(request: Request) -> Response:
+        # The last argument is compress_min_size; by name it takes 0.1 us more.
         return Response(200, request.params["text"].encode(), TEXT, 0)

@@ -5,7 +5,8 @@
 2. No descriptor of the directory is kept: ``open_parent`` opens it again by the parts of its path, without
    following symbolic links (``paths.py``). It must contain this very file. Then it is the directory in which
    the file was created, even if others were renamed or replaced.
-3. The file is locked until it is closed first; the kernel releases the lock when the process ends.
+3. A file with a temporary name is locked until it is closed first; the kernel releases the lock when the
+   process ends.
 4. The file of a resumable upload is closed while no request writes to it. The lock of the server protects it
    then and later (``idle_lock.py``). When it is opened again, it must be the same file with the same size.
 5. If the directory was moved, or no descriptor is free to open it part by part, the file can be removed only

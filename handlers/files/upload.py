@@ -2,8 +2,8 @@
 
 1. Until then it has no name (``unnamed.py``), or a temporary one (``temporary.py``). The temporary files of a
    killed process are removed after the next start (``leftovers.py``).
-2. Replacement is atomic: a download gets either the old content or the new. A new file, and a file of a form,
-   gets its name by ``link``, which never replaces a file.
+2. Replacement is atomic: a download gets either the old content or the new. A new file gets its name by
+   ``link``, which never replaces a file, unless it has a temporary name and no condition.
 3. An upload holds one descriptor; none while it is suspended.
 4. Free space is checked while data arrives. Preconditions are checked again before a file is replaced.
 """

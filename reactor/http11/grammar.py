@@ -1,7 +1,8 @@
 """The grammar: each ABNF rule that a server parses, and its regular expression.
 
-Every pattern is linear: there is only one way to match an input. The rules have their names from
-RFC 9110 (semantics), RFC 9112 (messages) and RFC 3986 (URIs); "x / y" is a choice, "*x" any number.
+Every pattern is linear: there is only one way to match an input, or two for that of a whole head. The rules
+have their names from RFC 9110 (semantics), RFC 9112 (messages) and RFC 3986 (URIs); "x / y" is a choice, "*x"
+any number.
 
 The callers interpret the matches, and raise ``ProtocolError`` if the input does not match.
 """
@@ -28,14 +29,16 @@ match_version = re.compile(HTTP_VERSION).fullmatch
 # field-value = *( field-vchar [ 1*( SP / HTAB / field-vchar ) field-vchar ] )     RFC 9110, 5.5
 # field-vchar = VCHAR / obs-text
 # Optional whitespace around the value is stripped after the match, which keeps this linear.
-match_field_line = re.compile(rb"(" + TOKEN + rb"):([\t \x21-\x7e\x80-\xff]*)").fullmatch
+FIELD_CONTENT = rb"[\t \x21-\x7e\x80-\xff]*"
+match_field_line = re.compile(rb"(" + TOKEN + rb"):(" + FIELD_CONTENT + rb")").fullmatch
 
-# field-line, without groups. Possessive quantifiers save a sixth of the time; on groups, they match wrongly
-# before Python 3.11.5 (gh-106052).
-FIELD_LINE = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]++:[\t \x21-\x7e\x80-\xff]*+"
+# field-line, without groups. Possessive quantifiers (one more "+") save a sixth of the time; on groups, they
+# match wrongly before Python 3.11.5 (gh-106052).
+FIELD_LINE = TOKEN + rb"+:" + FIELD_CONTENT + rb"+"
 
 # A line ends in CRLF; a CR or LF alone, and NUL, are never part of a head.        RFC 9112, 2.2
-find_stray_control = re.compile(rb"(?<!\r)\n|\r(?!\n|\Z)|\0").search
+# The search skips other bytes six times as fast if the expression begins with a set.
+find_stray_control = re.compile(rb"[\r\n\0](?<!\r\n)(?!(?<=\r)(?:\n|\Z))").search
 
 # A byte that is not part of a line end.
 find_no_line_end = re.compile(rb"[^\r\n]").search
@@ -68,8 +71,9 @@ match_absolute_form = re.compile(
 
 # request-line = method SP request-target SP HTTP-version                          RFC 9112, 3
 # HTTP-message = start-line CRLF *( field-line CRLF ) CRLF [ message-body ]        RFC 9112, 2.1
-# The groups: method; path and query, or another form of target; minor version. The number of lines follows.
-TARGET = rb"(?:(/" + PATH + rb")(?:\?(" + QUERY + rb"))?|([^ \r\n]++))"
+# The groups: method; path and query, or another form of target, which is tried if they do not match; minor
+# version. "%d" stands for the maximum number of lines.
+TARGET = rb"(?:(/" + PATH + rb")(?:\?(" + QUERY + rb"))?|([^ \r\n\0]++))"
 REQUEST_LINE = rb"(" + TOKEN + rb"+) " + TARGET + rb" HTTP/1\.([0-9])"
 FIELD_LINES = rb"(?:" + FIELD_LINE + rb"\r\n){0,%d}"
 HEAD = REQUEST_LINE + rb"\r\n" + FIELD_LINES + rb"\r\n"

@@ -28,6 +28,7 @@ from reactor.http11.grammar import (
     find_no_line_end,
     find_stray_control,
     is_method,
+    match_field_line,
     match_version,
 )
 from reactor.http11.headers import HeaderLine, Headers, combine, read_header_line
@@ -37,6 +38,7 @@ from reactor.settings import Settings, format_size
 
 MAX_CACHED_HEAD = 2048  # bytes; longer heads are parsed each time
 MAX_PARTIAL_LINES = 32  # header lines that are parsed of an invalid head
+MAX_REPEAT = 2**31 - 1  # of lines in an expression; ``re`` accepts twice as many
 # The first bytes of a TLS handshake record (RFC 8446, 5.1): the client means https.
 TLS = b"\x16\x03"
 
@@ -84,7 +86,8 @@ class HeadReader:
         match = self._match(data)
         if match is None or (len(data) > self._max_unchecked and self._is_too_long(data)):
             self.check(data[:-2])
-            raise self._fault(data)
+            self._check_header_lines(data[:-4].split(b"\r\n")[1:])
+            raise AssertionError(f"no fault in {data!r}")
         method_bytes, path, query, other_target, minor_version = match.groups()
         method = _METHODS.get(method_bytes) or method_bytes.decode("ascii")
         if other_target is None and method != "CONNECT":
@@ -150,7 +153,7 @@ class HeadReader:
             raise too_long[1]
         # One match: single lines would take twice as long as a request of the same length.
         if len(data) > self.settings.max_field_line or self._match_lines(data + b"\r\n") is None:
-            self._read_header_lines(data.split(b"\r\n"))
+            self._check_header_lines(data.split(b"\r\n"))
 
     def _is_too_long(self, data: bytes) -> bool:
         lines = data.split(b"\r\n")
@@ -158,35 +161,20 @@ class HeadReader:
             self._too_long(data[:-4]) is not None or max(map(len, lines[1:])) > self.settings.max_field_line
         )
 
-    def _fault(self, data: bytes) -> ProtocolError:
-        """Return what is wrong with a head: the first fault of its lines, in order."""
-        too_long = self._too_long(data[:-4])
-        if too_long is not None:
-            return too_long[1]
-        lines = data[:-4].split(b"\r\n")
-        fault = _request_line_fault(lines[0], len(lines[0]))
-        if fault is not None:
-            return fault[1]
-        try:
-            self._read_header_lines(lines[1:])
-        except ProtocolError as error:
-            return error
-        raise AssertionError(f"no fault in {data!r}")
-
-    def _read_header_lines(self, lines: list[bytes]) -> list[HeaderLine]:
+    def _check_header_lines(self, lines: list[bytes]) -> None:
         if len(lines) > self.settings.max_fields:
             raise ProtocolError(431, f"more than {self.settings.max_fields} header lines")
-        return [self._read_line(line) for line in lines]
-
-    def _read_line(self, line: bytes) -> HeaderLine:
-        if len(line) > self.settings.max_field_line:
-            raise ProtocolError(431, f"header line exceeds {format_size(self.settings.max_field_line)}")
-        return read_header_line(line)
+        limit = self.settings.max_field_line
+        for line in lines:
+            if len(line) > limit:
+                raise ProtocolError(431, f"header line exceeds {format_size(limit)}")
+            if match_field_line(line) is None:
+                read_header_line(line)  # raises ProtocolError
 
 
 def _compile(pattern: bytes, max_lines: int) -> Callable[[bytes], re.Match[bytes] | None]:
     """Return the function that matches a whole head, or its lines."""
-    return re.compile(pattern.replace(b"%d", b"%d" % max_lines)).fullmatch
+    return re.compile(pattern.replace(b"%d", b"%d" % min(max_lines, MAX_REPEAT))).fullmatch
 
 
 def _skip_line_ends(data: bytes, limit: int) -> int:

@@ -89,7 +89,8 @@ class RequestBody:
         try:
             if isinstance(data, bytes):
                 self._sink.write(data)
-            elif self.view_sink is not None:
+            else:
+                assert self.view_sink is not None, "a view for a sink that takes bytes"
                 self.view_sink.write(data)
         except Exception as error:
             raise _refusal(error) from None

@@ -25,6 +25,8 @@ PIECE = 64 * 1024
 NUMBERS = itertools.count(1_000_000)
 HEAD = b"GET / HTTP/1.1\r\nHost: x\r\n"
 HEAD_ALONE = b"GET / HTTP/1.1\r\n"
+# A head whose last line is invalid; alone in its piece, since the rest of a piece is dropped with it.
+ESCAPES_AND_FAULT = b"GET /%07d" + b"%%41" * 2600 + b" HTTP/1.1\r\nHost: x\r\nX\r\n\r\n"
 CHUNKED = b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
 
 
@@ -235,6 +237,12 @@ WORST = (
         "escaped segments in the target",
         REQUESTS,
         numbered(lambda i: b"GET /%d%b HTTP/1.1\r\nHost: x\r\n\r\n" % (i, b"/%41" * 2000)),
+    ),
+    Input(
+        "escapes in the target, and a line without a colon",
+        REQUESTS,
+        numbered(lambda i: ESCAPES_AND_FAULT % i),
+        len(ESCAPES_AND_FAULT % 0),
     ),
     Input("chunks of 1 byte", REQUESTS, chunked(b"1\r\nx\r\n")),
     Input("chunks of 1 byte, byte by byte", SINGLE_BYTES, chunked(b"1\r\nx\r\n"), 1),

@@ -7,6 +7,7 @@ import pytest
 from reactor.http11.errors import ProtocolError
 from reactor.http11.head import HeadReader, _request_line_fault
 from reactor.http11.headers import combine, read_header_line
+from reactor.http11.parser import Parser
 from reactor.settings import Settings
 
 HEADS = [
@@ -74,3 +75,33 @@ def test_both_readers_agree(seed: int) -> None:
             assert headers.lines == [(name, value) for _, value, name in lines], data
             assert head.host == combine(lines).get("host")
     assert 200 < valid < 1900
+
+
+def test_the_largest_limit_of_header_lines_is_accepted() -> None:
+    reader = HeadReader(Settings(max_fields=2**53 - 1))
+    assert reader.read(HEADS[0])[3]["x-request-id"] == "1"
+    reader.read_trailers(b"A: b\r\nC: d")
+
+
+def refusal(pieces: list[bytes]) -> str | None:
+    """Return why a head that is received in these pieces is invalid; None if it is valid."""
+    parser = Parser(HeadReader(Settings()))
+    try:
+        for piece in pieces:
+            parser.feed(piece)
+            parser.next_request()
+    except ProtocolError as error:
+        return error.reason
+    return None
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_the_error_is_the_same_in_one_piece_and_byte_by_byte(seed: int) -> None:
+    rng = random.Random(seed)
+    refused = set()
+    for _ in range(1000):
+        data = damaged(rng.choice(HEADS), rng)
+        whole = refusal([data])
+        assert refusal([data[i : i + 1] for i in range(len(data))]) == whole, data
+        refused.add(whole)
+    assert len(refused) > 9

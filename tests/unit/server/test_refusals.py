@@ -77,6 +77,8 @@ def test_a_refused_request_is_answered_with_the_logged_reason(
     [
         (b"\x16\x03\x01\x00\x05\x01\x00\x00\r\n\r\n", "TLS handshake on a plain HTTP port (use http://)"),
         (b"GET /\0 HTTP/1.1\r\n", "bare CR, bare LF or NUL in the request head"),
+        (b"GET /\0 HTTP/1.1\r\nHost: x\r\n\r\n", "bare CR, bare LF or NUL in the request head"),
+        (b"CONNECT x:80\0 HTTP/1.1\r\nHost: x\r\n\r\n", "bare CR, bare LF or NUL in the request head"),
         (b"GET / HTTP/1.1\r\nA: \n", "bare CR, bare LF or NUL in the request head"),
         (post(CHUNKED) + b"0\r\nA: \0\r\n", "bare CR, bare LF or NUL in the trailer section"),
     ],
