@@ -8,7 +8,8 @@ import gzip
 import itertools
 import socket
 import zlib
-from collections.abc import Iterator
+from collections.abc import Generator
+from contextlib import closing
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -36,10 +37,10 @@ def verify(server: RunningServer, workload: Workload) -> int:
         targets = [unquote(each.split(b" ", 2)[1].decode()) for each in batch]
         if workload.needs == UPLOADS:
             _stored(server, targets[0]).unlink(missing_ok=True)
-        responses = _responses(server, b"".join(batch), workload.depth)
-        for target, (head, body) in zip(targets, responses, strict=True):
-            _check(head, body, server, workload, target)
-            count += 1
+        with closing(_responses(server, b"".join(batch), workload.depth)) as responses:
+            for target, (head, body) in zip(targets, responses, strict=True):
+                _check(head, body, server, workload, target)
+                count += 1
     if workload.needs == UPLOADS:
         for index, path in enumerate(sorted(server.directory.glob("upload-*"))):
             if index < MAX_FILES:
@@ -55,7 +56,9 @@ def first_body(server: RunningServer) -> bytes:
     return next(_responses(server, request))[1]
 
 
-def _responses(server: RunningServer, requests: bytes, count: int = 1) -> Iterator[tuple[Head, bytes]]:
+def _responses(
+    server: RunningServer, requests: bytes, count: int = 1
+) -> Generator[tuple[Head, bytes], None, None]:
     """Send requests on a new connection; yield head and decompressed body of each response."""
     reader = ResponseReader()
     try:
