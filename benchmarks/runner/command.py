@@ -147,7 +147,7 @@ def make_parser(description: str) -> argparse.ArgumentParser:
     add("--seconds", type=_positive(float), metavar="SECONDS", help=words)
     words = f"concurrent connections (default: {Config.connections})"
     add("--connections", type=_positive(int), default=Config.connections, metavar="N", help=words)
-    words = "seed of the texts and the order of header lines, drawn anew for each round (default: random)"
+    words = "seed of the texts and the order of header lines, other ones in each round (default: random)"
     add("--seed", type=int, default=random.randrange(10**6), metavar="N", help=words)
     workloads = (*WORKLOADS, *SITUATIONS, *(each.name for each in SCENARIOS))
     words = f"measure only these workloads: {', '.join(map(slug, workloads))}"

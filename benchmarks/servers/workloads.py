@@ -1,7 +1,7 @@
 """The workloads of each question (workloads.toml): requests, and the content of files.
 
 ``benchmarks.load.wrk`` sends the requests, ``benchmarks.servers.verify`` compares the responses. Texts and
-the order of header lines are drawn from a seed, anew for each round: no cache can be tuned to them.
+the order of header lines are drawn from a seed, and differ in each round: no cache can be tuned to them.
 """
 
 import functools
