@@ -10,11 +10,13 @@
 They are parsed by ``parser.py`` and serialized by ``serializer.py``.
 """
 
+import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from http import HTTPStatus
 from threading import RLock
 from types import MappingProxyType
-from typing import Protocol
+from typing import Protocol, Self
+from urllib.parse import quote
 
 from reactor.http11.errors import error_body
 from reactor.http11.headers import Headers
@@ -22,9 +24,18 @@ from reactor.http11.target import Target
 
 TEXT = (("Content-Type", "text/plain"),)
 UTF8_TEXT = (("Content-Type", "text/plain; charset=utf-8"),)
+UTF8_HTML = (("Content-Type", "text/html; charset=utf-8"),)
+JSON = (("Content-Type", "application/json"),)
+BYTES = (("Content-Type", "application/octet-stream"),)
+
+# Text is compressed from this size on, in bytes: below, gzip saves nothing.
+COMPRESS_MIN_SIZE = 256
+REDIRECTS = (301, 302, 303, 307, 308)
 
 # Headers as (name, value) pairs.
 HeaderPairs = tuple[tuple[str, str], ...]
+# The same, or a mapping from name to value: what an application may pass.
+HeaderSource = Mapping[str, str] | Iterable[tuple[str, str]]
 
 # Path parameters by name; read-only.
 Params = Mapping[str, str]
@@ -84,16 +95,18 @@ class Request:
     ``headers`` are looked up by name in any case. ``content`` is the body if the route's sink kept it in
     memory, b"" otherwise; ``upload`` is the result of any other sink, such as a file to commit, otherwise
     None. ``route`` is the pattern of the matching route, such as "/files/{name...}", and ``params`` holds the
-    path parameters, percent-decoded. Both are set when the request is routed.
+    path parameters, percent-decoded. Both are set when the request is routed. ``peer`` is the client's IP
+    address, "" without a connection.
     """
 
-    __slots__ = ("content", "head", "headers", "method", "params", "route", "target", "upload")
+    __slots__ = ("content", "head", "headers", "method", "params", "peer", "route", "target", "upload")
 
     def __init__(self, method: str, target: Target, head: Head, headers: Headers) -> None:
         self.method = method
         self.target = target
         self.head = head
         self.headers = headers
+        self.peer = ""
         self.route = ""
         self.params = NO_PARAMS
         self.content = b""
@@ -225,8 +238,17 @@ class LiveStream:
 Content = bytes | FileSlice | LiveStream | Iterable[bytes]
 
 
+def header_pairs(headers: HeaderSource) -> HeaderPairs:
+    """Return headers as a tuple of pairs.
+
+    >>> header_pairs({"Location": "/"})
+    (('Location', '/'),)
+    """
+    return tuple(headers.items() if isinstance(headers, Mapping) else headers)
+
+
 class Response:
-    """One response: a status, headers as (name, value) pairs, and content.
+    """One response: a status, headers (a mapping, or (name, value) pairs), and content.
 
     ``compress_min_size`` is the smallest content, in bytes, that is compressed with gzip; None for never.
     The serializer adds Content-Length, Transfer-Encoding, Connection, Date and the headers for gzip.
@@ -238,23 +260,50 @@ class Response:
         self,
         status: int = 200,
         content: Content = b"",
-        headers: HeaderPairs = (),
+        headers: HeaderSource = (),
         compress_min_size: int | None = None,
     ) -> None:
         self.status = status
         self.content = content
-        self.headers = headers
+        self.headers = headers if isinstance(headers, tuple) else header_pairs(headers)
         self.compress_min_size = compress_min_size
 
     def __repr__(self) -> str:
         return f"<Response {self.status} {reason_phrase(self.status)}>"
 
     @classmethod
-    def text(cls, text: str, status: int = 200) -> "Response":
+    def text(cls, text: str, status: int = 200, headers: HeaderSource = ()) -> Self:
         """Make a response of plain text in UTF-8, compressed from 256 bytes on."""
-        return cls(status, text.encode("utf-8"), UTF8_TEXT, 256)
+        return cls(status, text.encode(), UTF8_TEXT + header_pairs(headers), COMPRESS_MIN_SIZE)
 
     @classmethod
-    def error(cls, status: int, reason: str, headers: HeaderPairs = ()) -> "Response":
+    def html(cls, html: str, status: int = 200, headers: HeaderSource = ()) -> Self:
+        """Make a response of HTML in UTF-8; escape what comes from clients with ``html.escape``."""
+        return cls(status, html.encode(), UTF8_HTML + header_pairs(headers), COMPRESS_MIN_SIZE)
+
+    @classmethod
+    def json(cls, value: object, status: int = 200, headers: HeaderSource = ()) -> Self:
+        """Make a response of JSON (RFC 8259); raise TypeError or ValueError for what JSON cannot express."""
+        text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+        return cls(status, text.encode(), JSON + header_pairs(headers), COMPRESS_MIN_SIZE)
+
+    @classmethod
+    def redirect(cls, location: str, status: int = 302, headers: HeaderSource = ()) -> Self:
+        """Redirect the client to another URL, which may be relative; raise ValueError for another status.
+
+        Use 303 after a form: the client gets the other URL with GET (RFC 9110, 15.4.4).
+        """
+        if status not in REDIRECTS:
+            raise ValueError(f"invalid redirect status: {status!r} (expected one of {REDIRECTS})")
+        encoded = quote(location, safe="!#$%&'()*+,/:;=?@[]~")
+        return cls(status, b"", (("Location", encoded), *header_pairs(headers)))
+
+    @classmethod
+    def stream(cls, chunks: Iterable[bytes], status: int = 200, headers: HeaderSource = BYTES) -> Self:
+        """Make a response of an iterable of bytes; one item is taken per turn, when the last one is sent."""
+        return cls(status, chunks, headers)
+
+    @classmethod
+    def error(cls, status: int, reason: str, headers: HeaderPairs = ()) -> Self:
         """Make an error response whose body is the reason, as one line of plain text."""
         return cls(status, error_body(reason), (*TEXT, *headers))

@@ -116,8 +116,9 @@ class Serializer:
                 response.status, response.headers, negotiated, coding, head.version, keep_alive
             )
         except TypeError:  # not hashable
-            kind = type(response.headers).__name__
-            raise TypeError(f"response headers must be a tuple of (name, value) tuples, not {kind}") from None
+            raise TypeError(
+                f"response headers must be (name, value) tuples of strings, not {response.headers!r}"
+            ) from None
         if not isinstance(content, bytes) or response.status in _WITHOUT_CONTENT:
             data, body = _begin_body(request, response, content, lines + common)
             return data, body, compressed

@@ -360,6 +360,7 @@ class Connection(EventHandler, ConnectionHooks):
                     request = parser.next_request()
                     if request is None:
                         return True
+                    request.peer = self.peer
                     self.route = route = self._context.resolve(request)
                     if parser.phase is PHASE_CONTENT or route.always_open_sink:
                         compressed += self._begin_content(request, route)

@@ -246,8 +246,10 @@ def test_the_log_says_which_handler_returned_no_response(
 @pytest.mark.parametrize(
     ("response", "reason"),
     [
-        (Response(200, b"", {"X-A": "1"}), "headers must be a tuple of (name, value) tuples, not dict"),  # type: ignore[arg-type]
-        (Response(200, b"", [("X-A", "1")]), "headers must be a tuple of (name, value) tuples, not list"),  # type: ignore[arg-type]
+        (
+            Response(200, b"", (["X-A", "1"],)),  # type: ignore[arg-type]
+            "headers must be (name, value) tuples of strings, not (['X-A', '1'],)",
+        ),
         (Response(200, "text"), "content must be bytes or an iterable of bytes, not str"),  # type: ignore[arg-type]
         (Response(200, 5), "content must be bytes or an iterable of bytes, not int"),  # type: ignore[arg-type]
     ],
