@@ -1,7 +1,7 @@
 """A file anywhere in the file system, whose path the application chooses; symbolic links are followed.
 
-It is opened for each request. It is not a part of a shared directory: nothing is cached, and there are no
-precompressed variants.
+It is opened for each request. In contrast to the files of a store, it is not cached, and precompressed
+variants are not looked for.
 """
 
 import time
@@ -18,7 +18,7 @@ from .store import MAX_COMPRESSIONS
 class AnyFile:
     """A ``FileSource`` of paths. ``media_type`` returns the media type for a path."""
 
-    # Those of the process, since its memory is what they take.
+    # Those of the whole process, since they take its memory.
     compressions = BoundedSemaphore(MAX_COMPRESSIONS)
 
     def __init__(self, media_type: MediaType, wall_clock: Callable[[], float] = time.time) -> None:

@@ -18,10 +18,13 @@ JSONValue = None | bool | int | float | str | list["JSONValue"] | dict[str, "JSO
 # application/json, and types such as application/problem+json                     RFC 6839, 3.1
 _is_json = re.compile(r"application/json|[^\s,/]+/[^\s,/]+\+json").fullmatch
 
-# The charsets that can be used, by their names in Python. Unknown names are not looked up: Python remembers
-# each of them, and there is no limit. Some of its codecs do not encode text.
+# An escape in JSON of a surrogate, one half of a character (RFC 8259, 7).
+_find_surrogate = re.compile(r"\\u[dD][89a-fA-F]").search
+
+# The charsets that can be used, by their names in Python. Unknown names are not looked up: Python caches each
+# of them without a limit. Some of its codecs do not encode text, and UTF-7 allows unpaired surrogates.
 _NO_CHARSETS = {"base64_codec", "bz2_codec", "hex_codec", "quopri_codec", "rot_13", "uu_codec", "zlib_codec"}
-_CHARSETS = frozenset(aliases.values()) - _NO_CHARSETS - {"mbcs"}  # of Windows
+_CHARSETS = frozenset(aliases.values()) - _NO_CHARSETS - {"utf_7", "mbcs"}  # mbcs is that of Windows
 
 
 def read_text(content: bytes, content_type: str, what: str = "request body") -> str:
@@ -50,10 +53,14 @@ def read_json(content: bytes, content_type: str | None) -> JSONValue:
         # Always UTF-8 (RFC 8259, 8.1); a byte order mark is ignored.
         text = content.decode("utf-8-sig")
         value: JSONValue = json.loads(text, parse_float=_read_float, parse_constant=_refuse_constant)
+        if _find_surrogate(text):
+            json.dumps(value, ensure_ascii=False).encode()
     except UnicodeDecodeError as error:
         raise _invalid(f"not UTF-8 at byte {error.start}") from None
     except json.JSONDecodeError as error:
         raise _invalid(str(error)) from None
+    except UnicodeEncodeError:  # it could not be written, neither as text nor as JSON
+        raise _invalid("a string has an unpaired surrogate, such as \\ud800") from None
     except ValueError:
         raise _invalid(f"an integer has more than {sys.get_int_max_str_digits()} digits") from None
     except RecursionError:

@@ -27,6 +27,7 @@ def refusal(content: bytes, content_type: str | None = JSON) -> tuple[int, str]:
         (b'{"a": [1, -2.5, true, null, "\xc3\xa9\\u00e9"]}', {"a": [1, -2.5, True, None, "\xe9\xe9"]}),
         (b" null\r\n", None),
         (b'"\\ud83d\\ude00"', "\U0001f600"),
+        (b'"\\\\ud800"', "\\ud800"),
         (b"\xef\xbb\xbf[]", []),
         (b"1e308", 1e308),
         (b"1" * 4300, int("1" * 4300)),
@@ -90,6 +91,8 @@ def test_a_missing_type_is_415() -> None:
         (b"-1e309", "invalid JSON: a number is too large: '-1e309'"),
         (b"[" * 100_000, "invalid JSON: nested too deeply"),
         (b'{"a":' * 100_000, "invalid JSON: nested too deeply"),
+        (b'["\\uD800"]', "invalid JSON: a string has an unpaired surrogate, such as \\ud800"),
+        (b'{"\\udc00\\ud800": 1}', "invalid JSON: a string has an unpaired surrogate, such as \\ud800"),
         (b"1" * 4301, "invalid JSON: an integer has more than 4300 digits"),
     ],
 )
@@ -119,7 +122,20 @@ def test_text_is_decoded(content: bytes, content_type: str, text: str) -> None:
 @pytest.mark.parametrize(
     "charset",
     [
-        *("rot13", "rot_13", "hex", "hex_codec", "base64", "bz2", "zip", "uu", "quopri", "mbcs", "idna"),
+        *(
+            "rot13",
+            "rot_13",
+            "hex",
+            "hex_codec",
+            "base64",
+            "bz2",
+            "zip",
+            "uu",
+            "quopri",
+            "mbcs",
+            "utf-7",
+            "idna",
+        ),
         *("punycode", "unicode_escape", "raw_unicode_escape", "undefined", "none", "", '""', "os", "../os"),
     ],
 )
@@ -147,9 +163,9 @@ def test_undecodable_text_is_400(content: bytes, content_type: str, reason: str)
 
 @pytest.mark.parametrize("charset", sorted(_CHARSETS))
 def test_no_charset_fails_in_another_way(charset: str) -> None:
-    for content in (b"", bytes(range(256)), b"\x1b$B\xff", b"+AAA-~{", b"\xff"):
+    for content in (b"", bytes(range(256)), b"\x1b$B\xff", b"+2AA-~{", b"\xff"):
         with suppress(HTTPError):
-            assert isinstance(read_text(content, f"text/plain; charset={charset}"), str)
+            assert read_text(content, f"text/plain; charset={charset}").encode() is not None
 
 
 def test_numbers_are_finite() -> None:

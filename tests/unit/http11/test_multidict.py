@@ -14,7 +14,7 @@ def test_the_first_value_wins() -> None:
         *("1", "", "1", None, "3"),
     )
     assert (dict(FIELDS), list(FIELDS), len(FIELDS)) == ({"a": "1", "b": ""}, ["a", "b"], 2)
-    assert ("a" in FIELDS, "c" in FIELDS, 1 in FIELDS, bool(MultiDict())) == (True, False, False, False)
+    assert ("a" in FIELDS, "c" in FIELDS, bool(MultiDict())) == (True, False, False)
 
 
 def test_all_values_are_returned_in_order_as_a_copy() -> None:

@@ -4,11 +4,12 @@ import errno
 import os
 import socket
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 import pytest
 
-from reactor.handlers.files import any_file, paths
+from reactor.handlers.files import any_file
 from reactor.handlers.files.any_file import AnyFile
 from reactor.handlers.files.media_types import guess
 from reactor.http11.errors import HTTPError
@@ -33,9 +34,9 @@ def test_what_is_no_file_is_404(tmp_path: Path) -> None:
         server.bind(str(tmp_path / "socket"))
         names = ["", "none", "none/x", "file/", "file/x", "loop", "socket", "a\0b", "\ud800", "a" * 300]
         for name in names:
-            assert refused_status(lambda name=name: SOURCE.find(f"{tmp_path}/{name}")) == 404, name
+            assert refused_status(partial(SOURCE.find, f"{tmp_path}/{name}")) == 404, name
     for path in ("", "/dev/null", "/dev/zero", "/dev/tty"):
-        assert refused_status(lambda path=path: SOURCE.find(path)) == 404, path
+        assert refused_status(partial(SOURCE.find, path)) == 404, path
 
 
 def test_an_unreadable_file_is_404(tmp_path: Path) -> None:
@@ -51,7 +52,7 @@ def test_a_fifo_is_404_and_is_not_opened(tmp_path: Path) -> None:
     os.mkfifo(path)
     (tmp_path / "link").symlink_to(path)
     for each in (path, tmp_path / "link"):
-        assert refused_status(lambda each=each: SOURCE.find(str(each))) == 404
+        assert refused_status(partial(SOURCE.find, str(each))) == 404
     # ENXIO: the FIFO has no reader, so it has not been opened.
     with pytest.raises(OSError, match=os.strerror(errno.ENXIO)):
         os.open(path, os.O_WRONLY | os.O_NONBLOCK)
@@ -67,7 +68,7 @@ def test_a_file_that_becomes_a_fifo_does_not_block(tmp_path: Path, monkeypatch: 
         os.mkfifo(path)
         return really_open(name, flags, dir_fd=dir_fd)
 
-    monkeypatch.setattr(paths.os, "open", replace_and_open)
+    monkeypatch.setattr(os, "open", replace_and_open)
     assert refused_status(lambda: SOURCE.find(str(path))) == 404
 
 

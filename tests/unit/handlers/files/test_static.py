@@ -1,6 +1,7 @@
 """The handler of static files, without a server: what it refuses, and a directory that is replaced."""
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -39,7 +40,7 @@ def test_a_file_is_sent_from_memory_or_disk(static: StaticFiles) -> None:
     "path", ["", "below", "below/", "none", "../outside/file", "/file", ".", "./file", "below//file"]
 )
 def test_other_names_are_404(static: StaticFiles, path: str) -> None:
-    assert refused_status(lambda: static.get(asking_for(path))) == 404
+    assert refused_status(partial(static.get, asking_for(path))) == 404
 
 
 def test_a_symbolic_link_is_not_followed(static: StaticFiles, shared: Shared) -> None:
@@ -47,7 +48,7 @@ def test_a_symbolic_link_is_not_followed(static: StaticFiles, shared: Shared) ->
     (shared.path / "directory").symlink_to(shared.outside)
     assert (shared.outside / "file").read_bytes() == SECRET
     for path in ("link", "directory/file"):
-        assert refused_status(lambda path=path: static.get(asking_for(path))) == 404
+        assert refused_status(partial(static.get, asking_for(path))) == 404
 
 
 def test_a_directory_that_is_missing_is_503(
