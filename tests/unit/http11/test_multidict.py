@@ -33,6 +33,7 @@ def test_it_cannot_be_changed() -> None:
 def test_equality_is_that_of_all_values() -> None:
     assert MultiDict([("b", ""), ("a", "1"), ("a", "2")]) == FIELDS
     assert MultiDict([("b", ""), ("a", "2"), ("a", "1")]) != FIELDS
+    assert MultiDict([("a", "1"), ("b", "")]) != FIELDS
     assert dict(FIELDS) != FIELDS
     assert MultiDict([("a", "1")]) == {"a": "1"}
     assert MultiDict() != 1
