@@ -29,11 +29,19 @@ if sys.version_info < (3, 11):  # noqa: UP036  # in a checkout, pip does not che
 
 from pathlib import Path
 
+# In a checkout, the package "handlers" is next to this one; when installed, it is inside (setup.cfg).
+if (Path(__file__).resolve().parents[1] / "handlers" / "files").is_dir():
+    __path__.append(str(Path(__file__).resolve().parents[1]))
+
 from reactor._version import __version__ as __version__
+from reactor.application import Response, Router
+from reactor.http11.body import JSONValue
 from reactor.http11.deferred import Deferred
 from reactor.http11.errors import HTTPError
-from reactor.http11.message import FileSlice, LiveStream, Request, Response
-from reactor.routing import Router, buffered
+from reactor.http11.form import Form, FormFile
+from reactor.http11.message import FileSlice, LiveStream, Request
+from reactor.http11.multidict import MultiDict
+from reactor.routing import buffered
 from reactor.server.listen import StartError
 from reactor.server.server import Server, serve
 from reactor.settings import Settings
@@ -41,8 +49,12 @@ from reactor.settings import Settings
 __all__ = [
     "Deferred",
     "FileSlice",
+    "Form",
+    "FormFile",
     "HTTPError",
+    "JSONValue",
     "LiveStream",
+    "MultiDict",
     "Request",
     "Response",
     "Router",
@@ -52,8 +64,3 @@ __all__ = [
     "buffered",
     "serve",
 ]
-
-# In a checkout, the package "handlers" is next to this one; when installed, it is inside (setup.cfg).
-_checkout = Path(__file__).resolve().parents[1]
-if (_checkout / "handlers" / "files").is_dir():
-    __path__.append(str(_checkout))

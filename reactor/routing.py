@@ -221,6 +221,22 @@ class Router:
         """Register a function for POST; without a sink, a body of up to 1 MiB is kept in memory."""
         return self.route("POST", pattern, sink, limits)
 
+    def put(
+        self, pattern: str, sink: SinkFactory | None = None, limits: HeaderPairs = ()
+    ) -> Callable[[Function], Function]:
+        """Register a function for PUT; without a sink, a body of up to 1 MiB is kept in memory."""
+        return self.route("PUT", pattern, sink, limits)
+
+    def patch(
+        self, pattern: str, sink: SinkFactory | None = None, limits: HeaderPairs = ()
+    ) -> Callable[[Function], Function]:
+        """Register a function for PATCH; without a sink, a body of up to 1 MiB is kept in memory."""
+        return self.route("PATCH", pattern, sink, limits)
+
+    def delete(self, pattern: str) -> Callable[[Function], Function]:
+        """Register a function for DELETE; a body is discarded."""
+        return self.route("DELETE", pattern)
+
     def route(
         self, method: str, pattern: str, sink: SinkFactory | None = None, limits: HeaderPairs = ()
     ) -> Callable[[Function], Function]:

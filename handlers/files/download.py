@@ -7,6 +7,9 @@
 """
 
 import secrets
+from collections.abc import Callable
+from threading import BoundedSemaphore
+from typing import Protocol
 
 from reactor.http11.conditional import CONDITIONAL, evaluate, range_applies
 from reactor.http11.errors import HTTPError
@@ -15,36 +18,51 @@ from reactor.http11.ranges import content_range, multipart_end, multipart_head, 
 
 from .media_types import VARY
 from .metadata import FileChunks, Representation, precondition_failed
-from .store import Store
+from .precompressed import PrecompressedFiles
 
 # A request with none of these headers gets the complete file, uncompressed.
 _SPECIAL = CONDITIONAL | {"accept-encoding", "range"}
 
 
-def download(store: Store, request: Request, name: str) -> Response:
+class FileSource(Protocol):
+    """What a download needs to know of files: those of a store, or any other (``any_file.py``).
+
+    ``compressions`` limits the number of files that are being compressed. ``wall_clock`` returns seconds
+    since the epoch.
+    """
+
+    compressions: BoundedSemaphore
+    precompressed: PrecompressedFiles | None
+    wall_clock: Callable[[], float]
+
+    def find(self, name: str) -> Representation:
+        """Return the representation of a regular file; raise HTTPError."""
+
+
+def download(source: FileSource, request: Request, name: str) -> Response:
     """Return the response to GET or HEAD of a file; raise HTTPError."""
-    representation = store.find(name)
+    representation = source.find(name)
     if _SPECIAL.isdisjoint(request.headers):
         return representation.full_response()
     # RFC 9110, 14.2: Range is defined for GET only.
     range_header = request.headers.get("range") if request.method == "GET" else None
     try:
         if range_header is None:
-            representation = _prefer_variant(request, representation, store, name)
-        return _answer(store, request, representation, range_header)
+            representation = _prefer_variant(request, representation, source, name)
+        return _answer(source, request, representation, range_header)
     except (HTTPError, OSError):
         representation.close()
         raise
 
 
 def _prefer_variant(
-    request: Request, representation: Representation, store: Store, name: str
+    request: Request, representation: Representation, source: FileSource, name: str
 ) -> Representation:
     """Return the precompressed variant that the client prefers, or else the file."""
     accepted = request.headers.get("accept-encoding")
-    if not accepted or store.precompressed is None:
+    if not accepted or source.precompressed is None:
         return representation
-    variant = store.precompressed.find(name, accepted, representation.metadata)
+    variant = source.precompressed.find(name, accepted, representation.metadata)
     if variant is None:
         return representation
     representation.close()
@@ -52,10 +70,10 @@ def _prefer_variant(
 
 
 def _answer(
-    store: Store, request: Request, representation: Representation, range_header: str | None
+    source: FileSource, request: Request, representation: Representation, range_header: str | None
 ) -> Response:
     """Respond to a request with conditions, a range or accepted codings; raise HTTPError."""
-    headers, now = request.headers, store.wall_clock()
+    headers, now = request.headers, source.wall_clock()
     coding = request.head.coding if range_header is None else None
     validators = representation.metadata.validators_as(coding)
     status = evaluate(request.method, headers, validators, now)
@@ -69,16 +87,16 @@ def _answer(
         parts = read_ranges(range_header, representation.metadata.size)
         if parts is not None:
             return _partial(representation, parts)
-    return _full(store, representation, coding)
+    return _full(source, representation, coding)
 
 
-def _full(store: Store, representation: Representation, coding: str | None) -> Response:
+def _full(source: FileSource, representation: Representation, coding: str | None) -> Response:
     """Return 200 with the complete file; uncompressed if too many files are being compressed."""
     if coding is None or not representation.metadata.compressible:
         return representation.full_response()
-    if representation.file is not None and not store.compressions.acquire(blocking=False):
+    if representation.file is not None and not source.compressions.acquire(blocking=False):
         return representation.full_response()
-    return representation.compressed_response(store.compressions.release)
+    return representation.compressed_response(source.compressions.release)
 
 
 def _partial(representation: Representation, parts: list[range]) -> Response:

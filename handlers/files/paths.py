@@ -299,15 +299,19 @@ class SingleFile(SharedRoot):
             yield [entry]
 
 
-def open_regular(name: bytes, parent: int) -> tuple[io.FileIO, os.stat_result]:
+def open_regular(
+    name: bytes | str, parent: int | None, follow_symlinks: bool = False
+) -> tuple[io.FileIO, os.stat_result]:
     """Open a regular file for reading; raise HTTPError(404) for anything else, or OSError.
+
+    Without a ``parent``, the name is a path.
 
     Opening another kind of file can have side effects (it unblocks the writer of a FIFO), so the type is
     checked before. It is checked again after opening, since the file may have been replaced in between.
     """
-    if not stat.S_ISREG(os.stat(name, dir_fd=parent, follow_symlinks=False).st_mode):
+    if not stat.S_ISREG(os.stat(name, dir_fd=parent, follow_symlinks=follow_symlinks).st_mode):
         raise not_found()
-    descriptor = os.open(name, READ, dir_fd=parent)
+    descriptor = os.open(name, READ & ~os.O_NOFOLLOW if follow_symlinks else READ, dir_fd=parent)
     try:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):

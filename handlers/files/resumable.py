@@ -268,9 +268,9 @@ class UploadRegistry(dict[str, ResumableUpload]):
     def install(self, routes: Router, answer_resumed: Handler) -> None:
         """Add the routes of ``/uploads/``: status, resume and cancel."""
         routes.get(PATTERN)(self.status)
-        routes.route("DELETE", PATTERN)(self.cancel)
+        routes.delete(PATTERN)(self.cancel)
         limits = self.limit_header, ACCEPT_PATCH
-        routes.route("PATCH", PATTERN, sink=self.resume, limits=limits)(answer_resumed)
+        routes.patch(PATTERN, self.resume, limits)(answer_resumed)
 
     def read_creation(self, request: Request, complete: bool) -> Creation:
         """Parse a request that starts an upload; raise HTTPError."""

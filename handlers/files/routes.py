@@ -75,9 +75,9 @@ class Files:
         commit = storing(self.commit, self._store.fsync)
         limits = () if self._registry is None else (self._registry.limit_header,)
         routes.post(PATTERN, self.open_upload, limits)(commit)
-        routes.route("PUT", PATTERN, self.open_upload, limits)(commit)
+        routes.put(PATTERN, self.open_upload, limits)(commit)
         if allow_delete:
-            routes.route("DELETE", PATTERN)(self.delete)
+            routes.delete(PATTERN)(self.delete)
         if self._registry is not None:
             self._registry.install(routes, storing(self._registry.answer_resumed, self._store.fsync))
 

@@ -39,6 +39,16 @@ class ProblemError(HTTPError):
         self.details = {"type": uri, "status": status, "detail": reason, **members}
 
 
+class MissingFieldError(HTTPError, KeyError):
+    """A field that a request lacks, which is a client's error: the response is 400, not 500.
+
+    It is also a KeyError, so that the mapping that raises it is like any other.
+    """
+
+    def __init__(self, kind: str, name: str) -> None:
+        super().__init__(400, f"missing {kind}: {quote(name)}")
+
+
 class LoginError(HTTPError):
     """Wrong credentials, sent for ``user``: the server delays the response and logs the failure.
 

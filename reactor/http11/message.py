@@ -18,8 +18,12 @@ from types import MappingProxyType
 from typing import Protocol, Self
 from urllib.parse import quote
 
+from reactor.http11.body import JSONValue, read_json, read_text
+from reactor.http11.cookies import read_cookies
 from reactor.http11.errors import error_body
+from reactor.http11.form import Form, read_form, read_query
 from reactor.http11.headers import Headers
+from reactor.http11.multidict import Cookies, MultiDict
 from reactor.http11.target import Target
 
 TEXT = (("Content-Type", "text/plain"),)
@@ -129,6 +133,36 @@ class Request:
     def version(self) -> str:
         """The protocol's name and version, "HTTP/1.0" or "HTTP/1.1"."""
         return f"HTTP/1.{self.head.version}"
+
+    # These parse at each use, and raise HTTPError if the client sent something else.
+
+    @property
+    def args(self) -> MultiDict:
+        """The fields of the query, decoded; without one, an empty mapping.
+
+        A missing field is answered with 400 if it is used as ``args["name"]``; ``args.get("name")`` is None.
+        """
+        return read_query(self.query)
+
+    @property
+    def cookies(self) -> Cookies:
+        """The cookies by name; malformed ones are skipped."""
+        return read_cookies(self.headers.get_all("cookie"))
+
+    def text(self) -> str:
+        """Decode the content, by the charset in Content-Type or as UTF-8; raise HTTPError: 400 or 415."""
+        return read_text(self.content, self.headers.get("content-type", ""))
+
+    def json(self) -> JSONValue:
+        """Parse the content as JSON; raise HTTPError: 400 if it is invalid, 415 for another media type."""
+        return read_json(self.content, self.headers.get("content-type"))
+
+    def form(self) -> Form:
+        """Parse the content as a form, urlencoded or multipart; raise HTTPError: 400, 413 or 415.
+
+        A missing field is answered with 400 if it is used as ``form()["name"]``.
+        """
+        return read_form(self.content, self.headers.get("content-type"))
 
 
 class File(Protocol):

@@ -10,6 +10,7 @@ from typing import NamedTuple
 # From top to bottom: a module imports from its own layer and from those below. A folder covers all its files.
 LAYERS = (
     ("reactor/__init__.py", "reactor/__main__.py", "reactor/cli/"),
+    ("reactor/application.py",),
     ("reactor/inspector/",),
     ("reactor/lessons/",),
     ("reactor/observe/",),
@@ -28,9 +29,10 @@ LAYERS = (
     ),
     ("reactor/settings.py", "reactor/_version.py"),
 )
-# Handlers import these, and only the command imports handlers.
+# Handlers import these, and only the command and the vocabulary of applications import handlers.
 # Their package is reactor.handlers (reactor/__init__.py).
 HANDLERS = "handlers/"
+IMPORTS_HANDLERS = LAYERS[0] + LAYERS[1]
 IMPORTED_BY_HANDLERS = ("reactor/routing.py", "reactor/basic_auth.py", "reactor/http11/", HANDLERS)
 
 # No sockets, clocks, files or randomness; and of the layers below only the settings.
@@ -188,7 +190,7 @@ def _fault_between(path: str, name: str, imported: str) -> str:
         return "" if is_in(imported, IMPORTED_BY_HANDLERS) else f"imports {name} in a handler"
     layer, other = layer_of(path), layer_of(imported)
     if is_in(imported, (HANDLERS,)):
-        return "" if layer == 0 else f"imports {name}, a handler"
+        return "" if is_in(path, IMPORTS_HANDLERS) else f"imports {name}, a handler"
     if layer is None or other is None:
         return ""  # reported for the file that has no layer
     if is_in(path, PURE) and not is_in(imported, PURE):

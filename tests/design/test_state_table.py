@@ -127,8 +127,10 @@ def flags(source: str) -> list[str]:
 
 
 SOURCES = read_sources("reactor")
-# Objects with a state of their own change it in the same way.
+# Objects with a state of their own change it in the same way; the steps of a parser change theirs.
+READER = ("__init__", "_read_content", "_read_boundary_end", "_read_boundary_end", "_read_head")
 STATEFUL = {
+    "reactor/http11/multipart.py": [f"FormReader.{name}" for name in READER],
     "reactor/server/acceptor.py": ["Acceptor.__init__", "Acceptor._enter"],
     "reactor/server/connection.py": ["Connection.__init__", "Connection._enter"],
     "reactor/server/context.py": ["ServerContext.__init__", "ServerContext.enter"],

@@ -6,9 +6,9 @@ Each check returns what is wrong in words, or None, and depends on the bytes alo
 from random import Random
 
 from reactor.handlers.files.digests import ALGORITHMS, read_digests
-from reactor.handlers.files.forms import FormReader, Part
 from reactor.http11.accept import preferred_format, prefers_html
 from reactor.http11.errors import HTTPError
+from reactor.http11.multipart import FormReader, Part
 from reactor.http11.structured_fields import parse_dictionary, parse_item
 from tests.fuzz.mutate import mutate
 from tests.fuzz.property import fault_of_refusal

@@ -10,6 +10,7 @@
     structured        a structured field
     digest, accept    the values of Repr-Digest and Accept
     form              multipart/form-data, the content of a form
+    content           JSON, text, fields of queries and forms, and cookies
 
 A check returns what is wrong in words, or None. It depends on the bytes alone, so that a finding
 can be made shorter and can be replayed.
@@ -25,6 +26,7 @@ from reactor.http11.target import Target, read_target
 from reactor.settings import Settings
 from tests.fuzz import fields, valid_messages
 from tests.fuzz.conditions import check_conditions, check_range, make_conditions, make_range
+from tests.fuzz.content import check_content, make_content
 from tests.fuzz.mutate import corpus, mutate
 from tests.fuzz.property import ParserProperty, fault_of_refusal
 
@@ -107,6 +109,7 @@ def surfaces() -> dict[str, Surface]:
         Surface("digest", fields.make_digest, guarded(fields.check_digest)),
         Surface("accept", fields.make_accept, guarded(fields.check_accept)),
         Surface("form", fields.make_form, guarded(fields.check_form)),
+        Surface("content", make_content, guarded(check_content)),
     ]
     return {surface.name: surface for surface in found}
 

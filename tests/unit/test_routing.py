@@ -184,7 +184,7 @@ def several_methods() -> Router:
     routes = routes_for("/both", "/get")
     routes.post("/both")(lambda request: Response(201))
     routes.post("/post")(lambda request: Response(201))
-    routes.route("DELETE", "/both")(lambda request: Response(204))
+    routes.delete("/both")(lambda request: Response(204))
     return routes
 
 
@@ -235,7 +235,7 @@ def test_the_limits_of_routes_are_sent_with_options_and_413() -> None:
     routes, limits = Router(), (("Upload-Limit", "max-size=3"), ("A", "b"))
     routes.get("/x")(lambda _: Response())
     routes.post("/x", buffered(3), limits)(lambda _: Response())
-    routes.route("PUT", "/x", buffered(3), limits[:1])(lambda _: Response())
+    routes.put("/x", buffered(3), limits[:1])(lambda _: Response())
     routes.get("/y")(lambda _: Response())
     assert assert_responds(204, routes, "OPTIONS", "/x").headers["upload-limit"] == "max-size=3"
     assert "upload-limit" not in assert_responds(204, routes, "OPTIONS", "/y").headers
@@ -254,6 +254,18 @@ def test_the_limits_of_routes_are_sent_with_options_and_413() -> None:
                 answer = client.assert_responds(413)
                 assert answer.headers.get("a") == expected
                 assert answer.headers.get("upload-limit") == (None if method == "GET" else "max-size=3")
+
+
+def test_each_method_has_its_route() -> None:
+    routes = Router()
+    for method, register in (("POST", routes.post), ("PUT", routes.put), ("PATCH", routes.patch)):
+        register("/x")(lambda request: Response(200, request.method.encode() + request.content))
+        assert ask(routes, method, "/x", "Content-Length: 1\r\n", b"a").content == method.encode() + b"a"
+        register("/limited", buffered(1))(lambda request: Response())
+        assert ask(routes, method, "/limited", "Content-Length: 2\r\n", b"ab").status == 413
+    routes.delete("/x")(lambda request: Response(200, request.method.encode() + request.content))
+    assert ask(routes, "DELETE", "/x", "Content-Length: 1\r\n", b"a").content == b"DELETE"
+    assert ask(routes, "GET", "/x").headers["allow"] == "POST, PUT, DELETE, OPTIONS, PATCH"
 
 
 def test_options_of_an_unknown_path_is_not_found() -> None:

@@ -8,9 +8,10 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from reactor import Deferred, HTTPError, Request, Response, Router
+from reactor import Deferred, HTTPError, Request, Response
 from reactor.event_handler import Interest
 from reactor.http11.deferred import Steps
+from reactor.routing import Router
 from reactor.server.context import ServerState
 from reactor.server.state import State
 from reactor.server.worker_pool import THREADS

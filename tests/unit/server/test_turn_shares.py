@@ -72,7 +72,7 @@ def test_a_turn_answers_at_most_its_share_of_requests() -> None:
 )
 def test_each_limit_ends_the_share_of_a_turn(requests: bytes, settings: dict[str, Any]) -> None:
     routes, contents = Router(), iter(range(8))  # compressed content is cached: each one is different
-    for register in (routes.get("/"), routes.post("/"), routes.route("PUT", "/", lambda _: CountingSink())):
+    for register in (routes.get("/"), routes.post("/"), routes.put("/", lambda _: CountingSink())):
         register(lambda _: Response(200, b"%d" % next(contents) * 1000, compress_min_size=0))
     with Harness(routes, **settings) as server:
         client = server.connect()

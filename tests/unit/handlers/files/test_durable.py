@@ -13,7 +13,7 @@ from reactor.handlers.files.store import Store
 from reactor.server.state import State
 from tests.support.in_process import Client, Harness
 from tests.unit.handlers.files.shared import Shared, open_descriptors, request
-from tests.unit.handlers.files.test_forms import form, head
+from tests.unit.http11.test_multipart import form, head
 
 pytestmark = pytest.mark.usefixtures("unnamed")
 FORM = form(head(filename="new") + b"first", head(filename="b") + b"second")

@@ -14,8 +14,8 @@ from reactor.handlers.files.paths import TEMPORARY_PREFIX
 from reactor.handlers.files.store import Store
 from tests.support.in_process import Client, Harness
 from tests.unit.handlers.files.shared import Shared, no_descriptor_leaks, open_descriptors, request
-from tests.unit.handlers.files.test_forms import form, head
 from tests.unit.handlers.files.test_forms_upload import FORM, submit
+from tests.unit.http11.test_multipart import form, head
 
 
 def files_of(*names: str) -> bytes:

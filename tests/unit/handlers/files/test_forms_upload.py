@@ -15,7 +15,7 @@ from reactor.handlers.files.store import Store
 from tests.support.in_process import Answer, Client, Harness
 from tests.support.requests import chunks, in_pieces
 from tests.unit.handlers.files.shared import Shared, open_descriptors, request
-from tests.unit.handlers.files.test_forms import form, head
+from tests.unit.http11.test_multipart import form, head
 
 FORM = "Content-Type: multipart/form-data; boundary=x"
 ABC = form(head(filename="a") + b"first", head("note", None) + b"no file", head(filename="b") + b"second")

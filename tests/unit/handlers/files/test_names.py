@@ -13,7 +13,7 @@ from reactor.handlers.files.store import Store
 from reactor.http11.errors import quote
 from tests.support.in_process import Client, Harness
 from tests.unit.handlers.files.shared import Shared, request
-from tests.unit.handlers.files.test_forms import form, head
+from tests.unit.http11.test_multipart import form, head
 
 REFUSED = [*map(chr, (*range(0x20), *range(0x7F, 0xA0), *range(0x202A, 0x202F), *range(0x2066, 0x206A)))]
 SENT = ["\x01", "\n", "\r", "\t", "\x1b", "\x7f", "\x80", "\x9b", "\u202a", "\u202e", "\u2066", "\u2069"]

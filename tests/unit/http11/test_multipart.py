@@ -5,7 +5,8 @@ from collections.abc import Iterable
 
 import pytest
 
-from reactor.handlers.files.forms import (
+from reactor.http11.errors import HTTPError
+from reactor.http11.multipart import (
     MAX_HEAD_SIZE,
     MAX_PADDING,
     MAX_PARTS,
@@ -14,7 +15,6 @@ from reactor.handlers.files.forms import (
     Part,
     read_boundary,
 )
-from reactor.http11.errors import HTTPError
 
 Read = list[tuple[Part, bytes]]
 
@@ -99,7 +99,7 @@ def test_valid_boundaries_are_accepted(boundary: bytes) -> None:
         pytest.param(form(head() + b"c") + b"an epilogue --x\r\n--x\r\n", id="an epilogue"),
         pytest.param(form(head() + b"c")[:-2], id="no line end at its end"),
         pytest.param(b"--x \t\r\n" + head() + b"c\r\n--x-- \r\n", id="white space after a boundary"),
-        pytest.param(b"--x\r\nContent-Type: text/plain\r\n" + head() + b"c\r\n--x--", id="another field"),
+        pytest.param(b"--x\r\nExpires: 0\r\n" + head() + b"c\r\n--x--", id="another field"),
         pytest.param(b"--x\r\nX: 1\r\n" + head()[:-2] + b"Y: 2\r\n\r\nc\r\n--x--", id="fields around it"),
     ],
 )
@@ -148,7 +148,7 @@ def test_file_names_are_parsed(written: str, filename: str) -> None:
         ("Content-Transfer-Encoding:8Bit \r\nContent-Disposition: form-data; name=a", Part("a", None)),
         (
             "Content-Disposition: form-data; name=a; filename=b\r\nContent-Type: multipart/related",
-            Part("a", "b"),
+            Part("a", "b", "multipart/related"),
         ),
     ],
 )
@@ -353,32 +353,27 @@ def test_the_boundary_is_read_from_content_type(content_type: str, boundary: byt
 
 
 @pytest.mark.parametrize(
-    ("content_type", "status"),
+    "content_type",
     [
-        (None, 415),
-        ("", 415),
-        ("text/plain", 415),
-        ("application/x-www-form-urlencoded", 415),
-        ("multipart/mixed; boundary=x", 415),
-        ("multipart/form-data", 400),
-        ("multipart/form-data; boundary=", 400),
-        ('multipart/form-data; boundary=""', 400),
-        ('multipart/form-data; boundary="a "', 400),
-        ("multipart/form-data; boundary=a{b", 400),
-        ("multipart/form-data; boundary=" + "a" * 71, 400),
-        ("multipart/form-data; boundary=a b", 400),
+        "multipart/form-data",
+        "multipart/form-data; boundary=",
+        'multipart/form-data; boundary=""',
+        'multipart/form-data; boundary="a "',
+        "multipart/form-data; boundary=a{b",
+        "multipart/form-data; boundary=" + "a" * 71,
+        "multipart/form-data; boundary=a b",
     ],
 )
-def test_a_content_type_with_an_invalid_boundary_is_refused(content_type: str | None, status: int) -> None:
+def test_a_content_type_with_an_invalid_boundary_is_refused(content_type: str) -> None:
     with pytest.raises(HTTPError) as caught:
         read_boundary(content_type)
-    assert caught.value.status == status
+    assert caught.value.status == 400
 
 
 def test_the_states_match_the_table() -> None:
-    from reactor.handlers.files import forms
+    from reactor.http11 import multipart
 
-    table = re.findall(r"^    ([A-Z]+) ", forms.__doc__ or "", re.MULTILINE)
+    table = re.findall(r"^    ([A-Z]+) ", multipart.__doc__ or "", re.MULTILINE)
     assert table == [state.name for state in FormState]
 
 
