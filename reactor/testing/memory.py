@@ -29,7 +29,7 @@ from reactor.settings import Settings
 
 log = logging.getLogger("reactor")
 
-MAX_UNREAD = 1 << 20  # bytes; a socket accepts no more while the client has not read so many
+MAX_UNREAD = 1 << 20  # bytes; a socket is not writable while the client has not read so many
 
 
 class _ServerEnd:
@@ -52,12 +52,11 @@ class _ServerEnd:
         writable = len(self.sent) < MAX_UNREAD or self.client_closed
         return (selectors.EVENT_READ if readable else 0) | (selectors.EVENT_WRITE if writable else 0)
 
-    def recv(self, size: int, flags: int = 0) -> bytes:
+    def recv(self, size: int) -> bytes:
         if not self.received and not self.client_closed:
             raise BlockingIOError
         data = bytes(self.received[:size])
-        if not flags & socket.MSG_PEEK:
-            del self.received[:size]
+        del self.received[:size]
         return data
 
     def recv_into(self, buffer: memoryview) -> int:
@@ -68,8 +67,6 @@ class _ServerEnd:
     def send(self, data: bytes | memoryview, flags: int = 0) -> int:
         if self.client_closed:
             raise BrokenPipeError
-        if len(self.sent) >= MAX_UNREAD:
-            raise BlockingIOError
         self.sent += data
         return len(data)
 
@@ -127,12 +124,10 @@ class _ClientEnd(io.RawIOBase):
     def readable(self) -> bool:
         return True
 
-    def readinto(self, buffer: Any) -> int | None:
+    def readinto(self, buffer: Any) -> int:
         sent = self.other.sent
         if self.may_wait:
             self._arrive(lambda: sent or self.other.closed)
-        elif not sent and not self.other.closed:
-            return None
         data = sent[: len(buffer)]
         buffer[: len(data)] = data
         del sent[: len(data)]
@@ -235,11 +230,10 @@ class MemoryServer:
 
     def close(self) -> None:
         """Close all connections, and wait for the functions in worker threads."""
-        if self._context.state is not ServerState.STOPPED:
-            self._reactor.thread = threading.get_ident()
-            self._context.enter(ServerState.STOPPED)
-            self._context.close_connections(self._workers.close)
-            self._reactor.close()
+        self._reactor.thread = threading.get_ident()
+        self._context.enter(ServerState.STOPPED)
+        self._context.close_connections(self._workers.close)
+        self._reactor.close()
 
     def _run_until(self, condition: Callable[[], object]) -> None:
         self._reactor.thread = threading.get_ident()
@@ -255,9 +249,11 @@ class MemoryServer:
         """Take a turn; if the last one had nothing to do, first wait for a timer or another thread."""
         wait = self._selector.wait
         try:
-            self._calls.get(timeout=left if wait is None else min(wait, left))()
+            call = self._calls.get(timeout=left if wait is None else min(wait, left))
         except Empty:
             pass
+        else:
+            call()
         self._reactor.turn()
         self._errors.raise_first()
 

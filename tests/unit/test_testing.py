@@ -4,6 +4,7 @@ import http.client
 import json
 import threading
 from collections.abc import Iterator
+from functools import partial
 from inspect import signature
 from pathlib import Path
 from typing import Any, get_type_hints
@@ -12,6 +13,7 @@ from urllib.request import urlopen
 import pytest
 
 from reactor import Deferred, FileSlice, HTTPError, LiveStream, Request, Response, Router, Server, Settings
+from reactor.routing import BufferSink, InterimSink
 from reactor.testing import Client, running
 from reactor.testing.running import ServerOptions
 
@@ -194,9 +196,11 @@ def test_an_error_of_a_handler_is_raised_or_answered_by_500(application: Applica
     application.routes.get("/fails")(handler)
     expected = RuntimeError if handler is returns_nothing else PlantedError
     with Client(application.routes) as client:
-        with pytest.raises(expected, match="NoneType" if handler is returns_nothing else None):
-            client.get("/fails")
+        for send in (client.get, partial(client.stream, "GET")):
+            with pytest.raises(expected, match="NoneType" if handler is returns_nothing else None):
+                send("/fails")
         assert client.get("/echo").status == 200
+        assert len(client._server._context.connections) == 1
     with Client(application.routes, raise_errors=False) as client:
         assert client.get("/fails").status == 500
 
@@ -276,6 +280,40 @@ def test_a_response_that_never_comes_names_the_state(application: Application) -
         assert application.deferred.closed
 
 
+def test_waiting_takes_few_turns(application: Application) -> None:
+    turns: list[None] = []
+    with Client(application.routes, timeout=0.05) as client:
+        client._server._reactor.at_turn_end(lambda: turns.append(None))
+        with pytest.raises(TimeoutError):
+            client.get("/deferred")
+    assert len(turns) < 20
+
+
+def test_calls_of_other_threads_are_made_before_reading(application: Application) -> None:
+    with Client(application.routes, timeout=0.01) as client, client.stream("GET", "/stream") as response:
+        with pytest.raises(TimeoutError):
+            client.get("/deferred")
+        client.get("/echo")  # closes that connection
+
+        def act() -> None:
+            application.deferred.resolve(Response())
+            application.stream.send(b"a")
+
+        thread = threading.Thread(target=act)
+        thread.start()
+        thread.join()
+        assert response.read() == b"a"
+
+
+def test_the_loop_belongs_to_the_thread_of_the_request(application: Application, client: Client) -> None:
+    def steps() -> Any:
+        yield partial(client._server._reactor.check_thread, "this")
+
+    application.routes.get("/steps")(lambda request: Deferred(steps()))
+    with pytest.raises(RuntimeError, match="this called from another thread"):
+        client.get("/steps")
+
+
 # Streams.
 
 
@@ -329,7 +367,7 @@ def test_an_endless_stream_is_not_read_endlessly(application: Application, clien
     def chunks() -> Iterator[bytes]:
         try:
             while True:
-                yield b"a" * 10_000
+                yield b"a" * 1_000_000
         finally:
             closed.append(True)
 
@@ -339,6 +377,9 @@ def test_an_endless_stream_is_not_read_endlessly(application: Application, clien
             assert set(response.read()) == {97}
         assert not closed
     assert closed
+    with client.stream("GET", "/endless"):
+        client.get("/echo")
+    assert len(closed) == 2
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
@@ -346,6 +387,20 @@ def test_a_stream_without_content_ends(client: Client, method: str) -> None:
     with client.stream(method, "/missing") as response:
         content = response.read(at_least=1)
         assert (content, response.ended) == (b"no resource at this path\n" if method == "GET" else b"", True)
+
+
+def test_a_short_content_is_read_as_a_stream(application: Application, client: Client) -> None:
+    application.routes.get("/short")(lambda request: Response.text("ab"))
+    with client.stream("GET", "/short") as response:
+        assert (response.read(), response.ended) == (b"ab", True)
+
+
+def test_interim_responses_are_skipped(application: Application, client: Client) -> None:
+    class Sink(BufferSink, InterimSink):
+        interim = 104, (("X-A", "1"),)
+
+    application.routes.post("/upload", lambda request: Sink(100))(application.echo)
+    assert client.post("/upload", content=b"abc").json()[3] == "abc"
 
 
 def test_nothing_is_sent_after_close(application: Application) -> None:
