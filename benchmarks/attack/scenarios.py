@@ -49,6 +49,7 @@ class Scenario:
     rests: bool = True  # whether the attackers leave the server idle when they do not reconnect
     returning: bool = True  # whether they reconnect
     options: Sequence[str] = ()  # of the server
+    peers: Sequence[str] = ()  # the servers, in place of reactor
     on_disk: bool = False  # whether the server needs a directory on a disk
     large_files: bool = False  # whether it shares a large file for each attacker
     text: int = 0  # bytes of text.txt, at full scale
