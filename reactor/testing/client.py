@@ -15,7 +15,7 @@ from urllib.request import Request as CookieRequest
 from reactor.http11.message import JSON, HeaderPairs, HeaderSource, header_pairs, reason_phrase
 from reactor.routing import Router
 from reactor.settings import Settings
-from reactor.testing.memory import MAX_UNREAD, MemoryConnection, MemoryServer
+from reactor.testing.memory import MemoryConnection, MemoryServer
 
 TIMEOUT = 5.0  # seconds
 FORM = (("Content-Type", "application/x-www-form-urlencoded"),)
@@ -211,7 +211,7 @@ class ClientStream:
         """
         self._server.run_until_idle()
         content = b""
-        while not self.ended and (len(content) < at_least or self._has_more(len(content))):
+        while not self.ended and (len(content) < at_least or self._connection.has_content(self._response)):
             content += self._response.read1()
         return content
 
@@ -219,7 +219,3 @@ class ClientStream:
         """Close the connection, as a client that leaves."""
         self._connection.disconnect()
         self._server.run_until_idle()
-
-    def _has_more(self, taken: int) -> bool:
-        # The limit ends a call for a stream that never waits.
-        return taken < MAX_UNREAD and self._connection.has_content(self._response)
