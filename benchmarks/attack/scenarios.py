@@ -93,7 +93,8 @@ def _scenario(name: str, row: dict[str, Any]) -> Scenario:
     for plan in row["plans"]:
         plan["sends"] = data([*plan.get("sends", ()), 1])
         plan |= {name: data(plan[name]) for name in ("drips", "again_after") if name in plan}
-    return Scenario(name, **{**row, "plans": [Plan(**plan) for plan in row["plans"]]})
+    plans = [Plan(**plan) for plan in row["plans"] for _ in range(plan.pop("times", 1))]
+    return Scenario(name, **{**row, "plans": plans})
 
 
 _ROWS = tomllib.loads(Path(__file__).with_suffix(".toml").read_text())
