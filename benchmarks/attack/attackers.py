@@ -3,7 +3,7 @@
 import itertools
 import socket
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import inf
 from pathlib import Path
@@ -52,8 +52,7 @@ class Attacker(Client):
     ) -> None:
         super().__init__(group)
         self._settings, self._events, self._plan = settings, events, Plan()
-        first = number % len(settings.plans)
-        self._plans: Iterator[Plan] = itertools.islice(itertools.cycle(settings.plans), first, None)
+        self._plans = itertools.islice(itertools.cycle(settings.plans), number % len(settings.plans), None)
         self._unsent, self._end = memoryview(b""), b""
 
     def on_connected(self) -> None:

@@ -50,8 +50,9 @@ class Attackers(EventHandler):
 
     def on_deadline(self) -> None:
         """Observe the server."""
-        self._descriptors = max(self._descriptors, self._server.num_fds())
-        self._resident = max(self._resident, self._server.memory_info().rss)
+        processes = [self._server, *self._server.children()]
+        self._descriptors = max(self._descriptors, sum(each.num_fds() for each in processes))
+        self._resident = max(self._resident, sum(each.memory_info().rss for each in processes))
         self.deadline = self._group.reactor.now + WATCH_INTERVAL
 
     def arrive(self, seconds: float) -> None:

@@ -162,14 +162,15 @@ def faults(
 
 
 def run_attack(
-    pipe: "Connection[tuple[Peer, Sample], None]", reactor: Adapter, scenario: Scenario, scale: Scale
+    pipe: "Connection[tuple[Peer, Sample], None]", adapter: Adapter, scenario: Scenario, scale: Scale
 ) -> None:
     """Run one scenario against a server of its own; send this server's command and the sample."""
-    argv = [*scenario.environment(scale), *PEERS["reactor +log"].argv, *scenario.options]
+    argv = adapter.argv if scenario.peers else PEERS["reactor +log"].argv
+    argv = [*scenario.environment(scale), *argv, *scenario.options]
     with tempfile.TemporaryDirectory(
         prefix="benchmark-", dir=disk_directory() if scenario.on_disk else None
     ) as directory:
         write_files(scenario, scale, Path(directory))
-        with run_server(replace(reactor, argv=argv), Path(directory)) as server:
+        with run_server(replace(adapter, argv=argv), Path(directory)) as server:
             sample = AttackRun(scenario, scale, server).run()
     pipe.send((replace(server.peer, name=f"{server.name}, {scenario.name}"), sample))

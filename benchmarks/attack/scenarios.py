@@ -49,6 +49,7 @@ class Scenario:
     rests: bool = True  # whether the attackers leave the server idle when they do not reconnect
     returning: bool = True  # whether they reconnect
     options: Sequence[str] = ()  # of the server
+    peers: Sequence[str] = ()  # the servers, in place of reactor
     on_disk: bool = False  # whether the server needs a directory on a disk
     large_files: bool = False  # whether it shares a large file for each attacker
     text: int = 0  # bytes of text.txt, at full scale
@@ -92,7 +93,8 @@ def _scenario(name: str, row: dict[str, Any]) -> Scenario:
     for plan in row["plans"]:
         plan["sends"] = data([*plan.get("sends", ()), 1])
         plan |= {name: data(plan[name]) for name in ("drips", "again_after") if name in plan}
-    return Scenario(name, **{**row, "plans": [Plan(**plan) for plan in row["plans"]]})
+    plans = [Plan(**plan) for plan in row["plans"] for _ in range(plan.pop("times", 1))]
+    return Scenario(name, **{**row, "plans": plans})
 
 
 _ROWS = tomllib.loads(Path(__file__).with_suffix(".toml").read_text())

@@ -21,7 +21,7 @@ def measure(config: Config, run: Run, show_progress: ShowProgress) -> None:
     scale = QUICK if config.quick else FULL
     files = raise_open_file_limit()
     run.skipped.update({f"{each.name}: attack": each.why_not for each in config.own if each.target})
-    servers = [*(each for each in config.own if not each.target), PEERS["reactor"]]
+    reactors = [*(each for each in config.own if not each.target), PEERS["reactor"]]
     for scenario in filter(lambda each: config.wants_workload(each.name), SCENARIOS):
         reason = missing_space(scenario, scale)
         if scenario.count(scale) * ROOM > files:
@@ -29,7 +29,10 @@ def measure(config: Config, run: Run, show_progress: ShowProgress) -> None:
         if reason:
             run.skipped[f"attack: {scenario.name}"] = reason
             continue
-        for server in servers:
+        for server in [PEERS[name] for name in scenario.peers] or reactors:
+            if not_installed := server.missing():
+                run.skipped[f"{server.name}: {scenario.name}"] = not_installed
+                continue
             show_progress(f"{scenario.name}: {scenario.count(scale):,} x {scenario.what}: {server.name}")
             with load_process(run_attack, server, scenario, scale) as (_, receive):
                 peer, sample = receive(TIMEOUT)

@@ -41,8 +41,7 @@ def _place(size: int) -> Place:
 def agreement(turn: Turn) -> list[Sample]:
     """Measure with both clients, in alternating order."""
     clients = ("wrk", "reactor") if turn.round % 2 else ("reactor", "wrk")
-    x = float(AGREEMENT)
-    return [turn.sample(each, connections=AGREEMENT, name="agreement", x=x) for each in clients]
+    return [turn.sample(each, connections=AGREEMENT, name="agreement", x=AGREEMENT) for each in clients]
 
 
 def slow_server(config: Config) -> Sequence[str]:

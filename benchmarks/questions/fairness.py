@@ -52,12 +52,10 @@ def _place(name: str, size: int) -> Place:
         seconds = job.seconds + MAX_SECONDS
         try:
             with ExitStack() as stack:
-                groups = [
-                    stack.enter_context(
-                        attack_process(server, AttackSettings(plans, large=size), len(plans), seconds)
-                    )
-                    for plans in transfers(name, size)
-                ]
+                groups = []
+                for plans in transfers(name, size):
+                    attack = attack_process(server, AttackSettings(plans, large=size), len(plans), seconds)
+                    groups.append(stack.enter_context(attack))
                 for command in groups:
                     command("arrive", 0.0)
                 sample = process.measure(server, job)

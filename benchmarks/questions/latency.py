@@ -15,7 +15,6 @@ SHARES = (0.5, 0.7, 0.9)
 TRIES = 3  # rounds to find the capacity, at most
 OURS_AT_MOST = 0.9  # share of our own client's closed-loop rate that an open loop may use
 
-
 Capacity = dict[str, float]  # the highest rate of each client in a closed loop, in requests per second
 
 

@@ -42,13 +42,15 @@ def table(before: Mapping[str, Figure], after: Mapping[str, Figure]) -> Table:
     return Table("", heads, (LEFT, RIGHT, LEFT, RIGHT, LEFT, RIGHT), lines)
 
 
+def parser_of(name: str, description: str) -> argparse.ArgumentParser:
+    """Return a parser for a command, whose description is printed line by line."""
+    formatter = argparse.RawDescriptionHelpFormatter
+    return argparse.ArgumentParser(prog=name, description=description, formatter_class=formatter)
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Print the comparison."""
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks compare",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = parser_of("python -m benchmarks compare", __doc__ or "")
     parser.add_argument("before", type=Run.load, metavar="A.json")
     parser.add_argument("after", type=Run.load, metavar="B.json")
     options = parser.parse_args(arguments)

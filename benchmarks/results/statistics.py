@@ -30,7 +30,7 @@ from benchmarks.results.samples import Run, Sample
 from benchmarks.results.units import BYTES, COUNT, FORMATS, RATE, RATIO, SECONDS, share, slug
 from benchmarks.servers.peers import WAYS_TO_WATCH
 
-OURS, LOGGING, FLOOR = "reactor", "reactor +log", "bare loop"
+OURS, LOGGING, WSGI, FLOOR = "reactor", "reactor +log", "reactor wsgi", "bare loop"
 REACTORS = (OURS, LOGGING, *WAYS_TO_WATCH)  # with different options
 AGREEMENT = "agreement"  # the workload measured by wrk and by our own client
 NOT_COMPARED = (AGREEMENT, "capacity")  # workloads with two samples per round, which compare no servers
@@ -214,8 +214,8 @@ def _worst(value: Value, unit: str = RATIO) -> Special:
     """Return a function that returns the greatest value of all attacks."""
 
     def greatest(run: Run) -> Figure | None:
-        known = filter(math.isfinite, map(value, run.select(question="attack", peer=OURS)))
-        return Figure.of([max(known, default=math.nan)], unit)
+        some = [value(each) for peer in (OURS, WSGI) for each in run.select(question="attack", peer=peer)]
+        return Figure.of([max(filter(math.isfinite, some), default=math.nan)], unit)
 
     return greatest
 

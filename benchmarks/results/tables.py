@@ -80,8 +80,7 @@ OBSERVED = {"p99 before": seconds, "CPU idle": share, "CPU after": share, "memor
 OBSERVED |= {"descriptors": count, "descriptors kept": count, **dict.fromkeys(MEMORY, byte_size)}
 COLUMNS: dict[str, Cells] = {
     "of capacity": (RIGHT, lambda row: share(row.cell.x or 0)),
-    "connections": (RIGHT, lambda row: count(row.cell.x or 0)),
-    "idle": (RIGHT, lambda row: count(row.cell.x or 0)),
+    **dict.fromkeys(("connections", "idle"), (RIGHT, lambda row: count(row.cell.x or 0))),
     "situation": (LEFT, lambda row: row.cell.workload),
     "peer": (LEFT, lambda row: row.peer),
     "requests/s": (RIGHT, lambda row: str(row.rate)),

@@ -17,6 +17,7 @@ from pathlib import Path
 from benchmarks.attack.scenarios import SCENARIOS
 from benchmarks.questions import QUESTIONS, question_module
 from benchmarks.results.assertions import SITUATIONS, Assertion, parse_assertion
+from benchmarks.results.compare import parser_of
 from benchmarks.results.environment import environment
 from benchmarks.results.samples import Run
 from benchmarks.results.statistics import figures
@@ -101,7 +102,7 @@ python -m benchmarks show RUN.json --html report.html --assert 'hot.floor>=0.70'
 
 def show_saved(arguments: Sequence[str] | None = None) -> int:
     """Show a saved run; return 1 when an assertion does not hold."""
-    parser = _parser("python -m benchmarks show", SHOW)
+    parser = parser_of("python -m benchmarks show", SHOW)
     parser.add_argument("run", type=Run.load, metavar="RUN.json")
     parser.add_argument("--figures", action="store_true", help="print only the list of all figures, by name")
     add_output_options(parser.add_argument)
@@ -116,14 +117,9 @@ def show_saved(arguments: Sequence[str] | None = None) -> int:
 # Options.
 
 
-def _parser(name: str, description: str) -> argparse.ArgumentParser:
-    formatter = argparse.RawDescriptionHelpFormatter
-    return argparse.ArgumentParser(prog=name, description=description, formatter_class=formatter)
-
-
 def make_parser(description: str) -> argparse.ArgumentParser:
     """Return the parser of the command that measures."""
-    parser = _parser("python -m benchmarks", description)
+    parser = parser_of("python -m benchmarks", description)
     parser.usage = "python -m benchmarks [QUESTION ...] [OPTION ...]"
     words = "what to measure (default: all; with --url or --command: throughput)"
     parser.add_argument("questions", nargs="*", type=_name(QUESTIONS), metavar="QUESTION", help=words)
@@ -134,9 +130,7 @@ def make_parser(description: str) -> argparse.ArgumentParser:
     add("--peers", type=_names(PEERS), default=(), metavar="A,B", help=words)
     words = "measure also the server at this loopback address, by requests for the URL's path; repeatable"
     add("--url", type=at_url, action="append", dest="own", default=[], metavar="URL", help=words)
-    words = (
-        "measure also the server that this shell command starts on port {port}, by requests for /; repeatable"
-    )
+    words = "measure also the server that this command starts on port {port}, by requests for /; repeatable"
     add("--command", type=by_command, action="append", dest="own", metavar="CMD", help=words)
     words = "measure also Reactor from the checkout in this directory, such as an older commit; repeatable"
     add("--checkout", type=in_checkout, action="append", dest="own", metavar="DIR", help=words)

@@ -55,7 +55,7 @@ class Adapter:
             return output.strip().rpartition(": ")[2]
         python = f"Python {platform.python_version()}"
         if not self.packages:
-            return f"reactor {reactor.__version__} ({python})" if BEING_WATCHED in self.serves else python
+            return f"reactor {reactor.__version__} ({python})" if "reactor" in self.argv else python
         first, *others = (f"{name} {metadata.version(name)}" for name in self.packages)
         return f"{first} ({', '.join(others)})" if others else first
 

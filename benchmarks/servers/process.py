@@ -126,8 +126,8 @@ class RunningServer:
         return self._sum(lambda process: process.memory_info().rss)
 
     def descriptors(self) -> int:
-        """Return the number of open file descriptors of its main process."""
-        return int(self._roots[0].num_fds())
+        """Return the number of open file descriptors of all its processes."""
+        return int(self._sum(lambda process: process.num_fds()))
 
     def shares_core(self) -> bool:
         """Return whether it may run on the core of the load generator, or that core is not available."""

@@ -167,6 +167,16 @@ class ServerContext:
             self._abandoned_steps -= 1
             self._notify_close()
 
+    def close_connections(self, close_workers: Callable[[], None]) -> None:
+        """Close all connections, then the worker threads, and drop the results that are not sent."""
+        for connection in list(self.connections.values()):
+            connection.abort()
+        for deferred in self.abandoned.values():
+            deferred.cancel()
+        close_workers()
+        for connection, deferred in list(self.abandoned.items()):
+            connection.drop_result(deferred)
+
     def _notify_close(self) -> None:
         functions, self._at_next_close = self._at_next_close, {}
         for function in functions:

@@ -250,13 +250,7 @@ class Server:
         self._instrumentation.on_close()
         self.context.enter(ServerState.STOPPED)
         self._acceptor.close()
-        for connection in list(self.context.connections.values()):
-            connection.abort()
-        for deferred in self.context.abandoned.values():
-            deferred.cancel()
-        self._workers.close()
-        for connection, deferred in list(self.context.abandoned.items()):
-            connection.drop_result(deferred)
+        self.context.close_connections(self._workers.close)
         if self.context.access_log is not None:
             self.context.access_log.close()
         self.reactor.remove(self._wakeup)

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 # From top to bottom: a module imports from its own layer and from those below. A folder covers all its files.
 LAYERS = (
-    ("reactor/__init__.py", "reactor/__main__.py", "reactor/cli/"),
+    ("reactor/__init__.py", "reactor/__main__.py", "reactor/cli/", "reactor/testing/"),
     ("reactor/application.py",),
     ("reactor/inspector/",),
     ("reactor/lessons/",),

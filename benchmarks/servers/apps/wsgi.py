@@ -1,4 +1,4 @@
-"""The WSGI application for bjoern, granian, gunicorn and waitress.
+"""The WSGI application for reactor, bjoern, granian, gunicorn and waitress.
 
 ``python -m benchmarks.servers.apps.wsgi 8000`` runs it with bjoern.
 """
@@ -13,12 +13,15 @@ BINARY = ("Content-Type", "application/octet-stream")
 
 
 def application(environ: dict[str, Any], start: Callable[..., object]) -> Iterable[bytes]:
-    """Return a text; send a file, with wsgi.file_wrapper if the server has it; store a file."""
+    """Return a text or 4 MiB in pieces; send a file, with wsgi.file_wrapper if there is one; store a file."""
     path = environ["PATH_INFO"]
     if path.startswith("/echo/"):
         text, fields = echo(path[6:].encode("latin-1"), environ.get("HTTP_ACCEPT_ENCODING", ""))
         start("200 OK", [*fields, ("Content-Length", str(len(text)))])
         return [text]
+    if path == "/pieces":
+        start("200 OK", [BINARY])
+        return (bytes(PIECE) for _ in range(64))
     if environ["REQUEST_METHOD"] == "POST":
         size = int(environ["CONTENT_LENGTH"])
         status = store(path, environ["wsgi.input"].read(size), size)

@@ -30,7 +30,7 @@ from benchmarks.results.targets import MISSED, PASS, evaluate
 from benchmarks.runner.command import print_results
 from benchmarks.runner.rounds import Config
 from benchmarks.servers.own import by_command, in_checkout
-from benchmarks.servers.peers import PEERS
+from benchmarks.servers.peers import PEERS, Adapter
 from benchmarks.servers.process import ROOT
 from reactor.loop import Reactor
 
@@ -41,7 +41,7 @@ def run_attack(scenario: Scenario, scale: Scale) -> Sample:
     """Run a scenario in this process."""
     sent: list[tuple[Peer, Sample]] = []
     pipe = cast("Connection[tuple[Peer, Sample], None]", SimpleNamespace(send=sent.append))
-    run.run_attack(pipe, PEERS["reactor"], scenario, scale)
+    run.run_attack(pipe, PEERS[next(iter(scenario.peers), "reactor")], scenario, scale)
     return sent[0][1]
 
 
@@ -53,7 +53,8 @@ def test_the_server_survives_and_serves_honest_clients(name: str) -> None:
     sample = run_attack(BY_NAME[name], TINY)
     assert sample.failures == {}
     assert sample.errors == 0
-    assert (sample.question, sample.workload, sample.peer) == ("attack", name, "reactor")
+    peer = "reactor wsgi" if name == "wsgi" else "reactor"
+    assert (sample.question, sample.workload, sample.peer) == ("attack", name, peer)
     assert sample.requests >= sample.asked == sample.established == 4
     assert sample.observed["descriptors kept"] == 0
     if BY_NAME[name].max_connections:
@@ -167,6 +168,18 @@ def test_one_bad_attack_misses_its_target_and_fails_the_run(figure: str) -> None
 
 
 # The question.
+
+
+def test_a_scenario_with_peers_is_run_for_those_that_are_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    peers = {**PEERS, "absent": Adapter("absent", [], ["no-such-distribution"])}
+    monkeypatch.setattr(attack, "PEERS", peers)
+    monkeypatch.setattr(attack, "SCENARIOS", [replace(BY_NAME["storm"], peers=("absent", "reactor +log"))])
+    monkeypatch.setattr(attack, "QUICK", TINY)
+    saved = Run()
+    own = (replace(in_checkout(str(ROOT)), name="before"),)
+    attack.measure(Config(quick=True, own=own), saved, lambda _: None)
+    assert [each.peer for each in saved.samples] == ["reactor +log"]
+    assert saved.skipped == {"absent: storm": peers["absent"].missing()}
 
 
 def test_chosen_scenarios_are_run_for_each_checkout_if_there_are_enough_descriptors(

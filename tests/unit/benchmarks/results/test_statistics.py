@@ -183,6 +183,8 @@ def test_the_worst_of_all_attacks_counts() -> None:
     assert known["attack.memory-kept"] == Figure(-5, -5, -5, 1, units.BYTES)
     assert known["attack.p99"].median == pytest.approx(0.3, rel=0.01)
     assert "attack.CPU-after" not in known
+    through_wsgi = replace(second, peer="reactor wsgi", workload="wsgi", errors=3)
+    assert figure_of(first, second, through_wsgi)["attack.errors"].median == 3
 
 
 def test_attacks_on_other_checkouts_are_figures_only_in_relation_to_this_one() -> None:

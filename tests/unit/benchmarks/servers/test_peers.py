@@ -40,7 +40,7 @@ def test_a_peer_responds_correctly_to_what_it_serves(peer: RunningServer, worklo
 
 
 def test_peers_are_in_display_order() -> None:
-    assert list(PEERS)[:4] == ["bare loop", "reactor", "reactor +log", "nginx"]
+    assert list(PEERS)[:5] == ["bare loop", "reactor", "reactor +log", "reactor wsgi", "nginx"]
     assert set(PEERS) >= {"bjoern", "uvicorn", "granian", "gunicorn", "waitress", "aiohttp", "tornado"}
     assert all(name == adapter.name for name, adapter in PEERS.items())
 
