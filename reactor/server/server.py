@@ -134,6 +134,7 @@ class Server:
         self._run_loop = instrumentation.run_loop
         self.reactor = instrumentation.reactor
         self.address: tuple[str, int] = listener.getsockname()[:2]
+        routes.address = self.address
         self._wakeup = Wakeup()
         self._workers = WorkerPool()
         # Registered with the loop that runs, so that a loop held by the inspector can be stopped, too.
