@@ -12,6 +12,7 @@ LAYERS = (
     ("reactor/__init__.py", "reactor/__main__.py", "reactor/cli/"),
     ("reactor/inspector/",),
     ("reactor/lessons/",),
+    ("reactor/wsgi/",),
     ("reactor/observe/",),
     ("reactor/server/",),
     ("reactor/logs/",),
