@@ -40,7 +40,7 @@ def add_options(group: Group) -> None:
         "--wsgi",
         type=application_name,
         metavar="MODULE:APP",
-        help="serve the WSGI application APP of a Python module, such as one of Flask or Django, in place of a "
+        help="serve the WSGI application APP of a Python module (Flask, Django or others) in place of a "
         "directory; MODULE:create_app() calls a function that returns it; without :APP, it is named app "
         "(default: none)",
     )

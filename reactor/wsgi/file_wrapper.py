@@ -85,7 +85,7 @@ def _open_file(file: object) -> io.FileIO | io.BufferedReader | io.BufferedRando
 
     A method ``fileno`` is not enough: a GzipFile has that of the compressed file.
     """
-    for _ in range(3):
+    for _ in range(4):
         if isinstance(file, _OPEN_FILES):
             return file
         file = getattr(file, "file", None)

@@ -128,9 +128,10 @@ class SpooledStream(LiveStream):
 
     def __next__(self) -> bytes:
         with self._changed:
-            self._changed.notify()
             if self._waiting:
-                return super().__next__()
+                data = super().__next__()
+                self._wake_thread()
+                return data
             count = min(self._spooled, READ_SIZE)
             if not count and self._failure is not None:
                 raise self._failure
@@ -145,7 +146,7 @@ class SpooledStream(LiveStream):
             raise OSError("the temporary file of a response was truncated")
         with self._changed:
             self._read += len(data)
-            self._changed.notify()
+            self._wake_thread()
         return data
 
     def on_stop(self) -> None:
@@ -156,8 +157,12 @@ class SpooledStream(LiveStream):
         with self._changed:
             self.closed = True
             self._release()
-            self._changed.notify()
+            self._wake_thread()
         super().close()
+
+    def _wake_thread(self) -> None:
+        if self._is_drained():
+            self._changed.notify()
 
     def _release(self) -> None:
         """Close the file of a closed stream, unless a thread is writing to it."""
