@@ -56,8 +56,8 @@ _GROUPS = {
 
 DESCRIPTION = """\
 Share a directory or a single file over HTTP/1.1. In a browser, / lists the files; each has the URL
-/files/{name}. /echo/{text} and /user-agent are small endpoints to try requests with. Or serve a WSGI
-application (--wsgi), which gets all requests."""
+/files/{name}. /echo/{text} and /user-agent are small endpoints to try requests with. Or pass all
+requests to a WSGI application (--wsgi)."""
 
 EPILOG = """\
 Sizes and rates take the suffixes K, M, G and T (powers of 1024): 8190, 64K, 1GiB.
