@@ -1,10 +1,8 @@
 """The environ: every variable of PEP 3333 and CGI, the path of a mounted application, and headers."""
 
-import sys
-from wsgiref.validate import check_environ
-
 import pytest
 
+from reactor.http11.message import Response
 from reactor.routing import Router
 from reactor.wsgi import mount
 from tests.support.in_process import Harness
@@ -20,7 +18,6 @@ def environ_of(sent: bytes, path: str = "/") -> dict[str, object]:
         client.send(sent)
         client.assert_responds()
     (environ,) = app.environ
-    check_environ(environ)
     assert type(environ) is dict
     return environ
 
@@ -127,10 +124,11 @@ def test_every_method_reaches_the_application(method: str) -> None:
 def test_more_specific_routes_take_precedence() -> None:
     routes = Router()
     mount(routes, Fixed([b"application"]))
-    routes.get("/health")(lambda _: "well")  # type: ignore[arg-type, return-value]
+    routes.get("/health")(lambda _: Response.text("well"))
     mount(routes, Fixed([b"shop"]), "/shop")
     with Harness(routes) as server:
         client = server.connect()
+        assert client.get("/health").content == b"well"
         assert client.get("/health/x").content == b"application"
         assert client.get("/shop/x").content == b"shop"
         assert client.get("/shops").content == b"application"
@@ -161,4 +159,3 @@ def test_errors_are_logged_line_by_line(caplog: pytest.LogCaptureFixture) -> Non
     assert texts[:3] == ["application: one", "application: two", "application: three"]
     assert "".join(text.removeprefix("application: ") for text in texts[3:]) == "x" * 9000 + "four"
     assert max(map(len, texts)) < 8300
-    assert sys.stderr is not None

@@ -67,6 +67,10 @@ class Site(ServerThread):
         self.app = Application(output)
         super().__init__(routes_of(self.app), Settings(**settings))  # type: ignore[arg-type]
 
+    def __enter__(self) -> "Site":
+        self.start()
+        return self
+
     def __exit__(self, *error: object) -> None:
         self.app.released.set()
         super().__exit__(*error)
@@ -201,11 +205,12 @@ def test_slow_readers_of_ordinary_responses_hold_no_thread() -> None:
     with Site() as site:
         outputs = [Output([BLOCK] * (size // len(BLOCK))) for _ in range(8 * THREADS)]
         remaining = iter(outputs)
-        whole = site.app.__class__.__call__
 
         def app(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-            site.app.output = next(remaining) if environ["PATH_INFO"] == "/output" else site.app.output
-            return whole(site.app, environ, start_response)
+            if environ["PATH_INFO"] != "/output":
+                return site.app(environ, start_response)
+            start_response("200 OK", TEXT)
+            return next(remaining)
 
         site.server.context.router = routes_of(app)
         clients = [site.unread_output() for _ in outputs]
