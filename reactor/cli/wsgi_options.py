@@ -116,7 +116,7 @@ def load(name: ApplicationName) -> WSGIApplication:
 
 
 class _MissingError(Exception):
-    """There is no such module or attribute."""
+    """The module or the attribute does not exist."""
 
 
 def _find(name: ApplicationName) -> tuple[object, str]:

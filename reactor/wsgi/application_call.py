@@ -121,7 +121,7 @@ class ApplicationCall:
         return Response(start.status, stream, start.headers)
 
     def require_start(self) -> None:
-        """Note that the headers are used; raise RuntimeError if there are none."""
+        """Note that the headers are used; raise RuntimeError if it set no headers."""
         if not self.start.called:
             raise RuntimeError(
                 "the application did not call start_response() before its first block or its end"

@@ -1,8 +1,8 @@
 """A call of a WSGI application in a worker thread: a Deferred, and mostly a stream after it.
 
-The thread resolves the Deferred with the first block, and goes on with the others. If the client disconnects
-before the call begins, the application is not called; later, the thread notices it at the next block, or
-while it waits.
+The thread resolves the Deferred with the first block, and then continues with the others. If the client
+disconnects before the call begins, the application is not called; later, the thread notices it at the next
+block, or while it waits.
 """
 
 import logging

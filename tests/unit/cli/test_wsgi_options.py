@@ -1,4 +1,4 @@
-"""--wsgi and --threads: what is loaded, what is refused, and the other options beside them."""
+"""--wsgi and --threads: what is loaded, what is refused, and other options of the command."""
 
 import base64
 import sys

@@ -51,7 +51,7 @@ def wait_until_it_waits(stream: SpooledStream, one: threading.Thread) -> None:
 
 def read_all(stream: SpooledStream, woken: threading.Event) -> bytes:
     """Read as a connection does: until nothing is left, then wait to be woken."""
-    pieces = []
+    pieces: list[bytes] = []
     while True:
         woken.clear()
         piece = next(stream, None)
@@ -164,7 +164,8 @@ def test_on_a_full_disk_the_thread_waits_for_memory(
 
 def test_a_disk_that_becomes_full_keeps_what_was_written(monkeypatch: pytest.MonkeyPatch) -> None:
     data = random.Random(2).randbytes(4 * SPOOL)
-    written, pwrite = [], os.pwrite
+    written: list[int] = []
+    pwrite = os.pwrite
 
     def limited(descriptor: int, part: bytes, offset: int) -> int:
         if written:
