@@ -208,6 +208,7 @@ class Router:
         self._root = _Node()
         self._cors = cors
         self.version = object()  # replaced when a route is added
+        self.address = ("localhost", 80)  # host and port; set by the server
 
     # Registration.
 

@@ -15,7 +15,7 @@ from dataclasses import fields
 from types import FrameType
 
 from reactor import handlers
-from reactor.cli import access_options, observe_options
+from reactor.cli import access_options, observe_options, wsgi_options
 from reactor.cli.cleanup import Cleanup
 from reactor.cli.options import check_combinations, make_parser, parse_options
 from reactor.cli.start_lines import start_lines, urls_of
@@ -26,7 +26,9 @@ from reactor.http11.message import HeaderPairs
 from reactor.logs.stderr import MessageFormatter, StderrHandler, escape_unprintable
 from reactor.server.listen import StartError
 from reactor.server.server import Server, serve
+from reactor.server.worker_pool import THREADS
 from reactor.settings import Settings
+from reactor.wsgi import mount
 
 log = logging.getLogger("reactor")
 
@@ -111,6 +113,8 @@ def main(arguments: Sequence[str] | None = None, on_ready: Callable[[], None] = 
     try:
         _serve(options, settings, default_headers, messages, on_ready)
     except StartError as error:
+        if isinstance(error, wsgi_options.ApplicationError):
+            messages.write(error.details)
         messages.write(f"reactor: {error}")
         return NOT_STARTED
     return STOPPED
@@ -164,22 +168,30 @@ def _serve(
         if store.is_single_file:
             shared, options.read_only = f"the file {shared}", True
     try:
+        threads = wsgi_options.number_of_threads(options)
         routes = access_options.make_router(options)
+        if options.wsgi is not None:
+            mount(routes, wsgi_options.load(options.wsgi), in_loop=not threads)
+            shared = options.wsgi.text
+        else:
+            handlers.build(
+                store,
+                options.read_only,
+                options.allow_delete,
+                resumable=settings.max_body if options.resumable else None,
+                routes=routes,
+                allowed_origin=access_options.allowed_origin(options),
+            )
         with observe_options.instrument(options, settings) as instrumentation:
             notes = (
-                access_options.describe_access(options),
+                access_options.describe_access(options)
+                if options.wsgi is None
+                else wsgi_options.describe(options),
                 "" if ENGINE_NAME == "zlib" else f"gzip by {ENGINE_NAME}",
                 observe_options.describe(instrumentation),
             )
             serve(
-                handlers.build(
-                    store,
-                    options.read_only,
-                    options.allow_delete,
-                    resumable=settings.max_body if options.resumable else None,
-                    routes=routes,
-                    allowed_origin=access_options.allowed_origin(options),
-                ),
+                routes,
                 options.host,
                 options.port,
                 settings,
@@ -190,6 +202,7 @@ def _serve(
                 instrumentation=instrumentation,
                 on_reload=access_options.reloader(options, routes),
                 allowed_hosts=access_options.allowed_hosts(options),
+                threads=threads or THREADS,
             )
     finally:
         if store is not None:

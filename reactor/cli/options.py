@@ -16,7 +16,7 @@ from typing import Any, NoReturn
 
 from reactor._version import __version__
 from reactor.allowed_hosts import ANY
-from reactor.cli import access_options, observe_options
+from reactor.cli import access_options, observe_options, wsgi_options
 from reactor.cli.config_file import read_config
 from reactor.cli.option_types import (
     FileOnly,
@@ -46,6 +46,7 @@ USAGE = 2  # exit code
 _GROUPS = {
     "everyday": "everyday options",
     "files": "shared files",
+    "wsgi": "WSGI application",
     "access": "access and response headers",
     "logging": "logging",
     "observing": "observing the event loop",
@@ -55,7 +56,8 @@ _GROUPS = {
 
 DESCRIPTION = """\
 Share a directory or a single file over HTTP/1.1. In a browser, / lists the files; each has the URL
-/files/{name}. /echo/{text} and /user-agent are small endpoints to try requests with."""
+/files/{name}. /echo/{text} and /user-agent are small endpoints to try requests with. Or pass all
+requests to a WSGI application (--wsgi)."""
 
 EPILOG = """\
 Sizes and rates take the suffixes K, M, G and T (powers of 1024): 8190, 64K, 1GiB.
@@ -65,7 +67,7 @@ Options that tune internals exist in the environment and in the file only:
 {file_only}.
 Signals: SIGINT and SIGTERM shut down gracefully; a second one stops the server immediately.
 Exit codes: 0 stopped, 2 invalid option (or a file that it names), 3 could not start (such as a port
-in use, or a missing directory)."""
+in use, a missing directory, or no such application)."""
 
 _METAVARS = {"bytes": "SIZE", "bytes/s": "RATE", "seconds": "SECONDS"}
 
@@ -112,6 +114,7 @@ def make_parser() -> Parser:
     groups = {name: parser.add_argument_group(title) for name, title in _GROUPS.items()}
     _add_everyday_options(groups["everyday"])
     _add_file_options(groups["files"])
+    wsgi_options.add_options(groups["wsgi"])
     access_options.add_options(groups["access"])
     groups["access"].add_argument(
         "--no-date-header", action="store_true", help="omit the Date header from responses"
@@ -259,11 +262,14 @@ def read_variable(action: argparse.Action, text: str) -> object:
 # Options that have an effect only with another one.
 _NEEDED: tuple[tuple[tuple[str, ...], str, str], ...] = (
     (("types", "hidden", "precompressed", "read_only", *_UPLOAD_OPTIONS), "directory", "without a directory"),
+    (("threads",), "wsgi", "without --wsgi"),
     (("trace_limit",), "trace", "without --trace"),
     (("content_timeout",), "min_rate", "with a minimum rate of 0"),
 )
 # Options that have no effect with another one.
 _CONTRADICTIONS = (
+    # The application answers every path, and OPTIONS.
+    (("directory", "cors"), "wsgi"),
     (_UPLOAD_OPTIONS, "read_only"),
     (("log_format",), "no_access_log"),
 )

@@ -204,16 +204,18 @@ class LiveStream:
     An iterator of bytes that yields b"" for "no data yet". At most ``limit`` bytes are buffered. ``closed``
     becomes true when the stream has ended or the client has disconnected. ``send`` and ``close`` may be
     called from any thread; in a signal handler, pass them to ``Server.call_soon``. A stream belongs to one
-    response.
+    response. If the ``length`` of all data in bytes is given, it is sent as Content-Length: more is cut, and
+    a stream that ends with less resets the connection.
     """
 
-    __slots__ = ("_lock", "_waiting", "_wake", "closed", "limit", "size")
+    __slots__ = ("_lock", "_waiting", "_wake", "closed", "length", "limit", "size")
 
-    def __init__(self, limit: int = 256 * 1024) -> None:
+    def __init__(self, limit: int = 256 * 1024, length: int | None = None) -> None:
         self._lock = RLock()  # a signal handler written in Python may interrupt send(), and call it
         self._waiting: list[bytes] = []
         self.size = 0
         self.limit = limit
+        self.length = length
         self.closed = False
         self._wake: Callable[[], object] = do_nothing
 
@@ -241,6 +243,10 @@ class LiveStream:
         """End the stream; buffered data is still sent if the client is connected."""
         self.closed = True
         self._wake()
+
+    def on_stop(self) -> None:
+        """End the stream, because the server is stopping; a subclass that ends by itself may go on."""
+        self.close()
 
     def subscribe(self, wake: Callable[[], object]) -> bool:
         """Set the callback for new data and the end of the stream; return False if one is set.

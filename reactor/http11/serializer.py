@@ -8,12 +8,14 @@
     bytes                    Content-Length; compressed if the client prefers it
     FileSlice                Content-Length
     iterable or LiveStream   chunked; in HTTP/1.0, the end of the connection ends the content
+    LiveStream with a length Content-Length
 
 Each server has its own serializer, which caches the header lines for each combination of status and
 headers, and short compressed content. The serializer does not use a clock: the headers of every response,
 such as Date, are passed in.
 """
 
+import logging
 from collections.abc import Callable, Iterator
 from functools import lru_cache
 
@@ -30,6 +32,8 @@ from reactor.http11.message import (
     Response,
     reason_phrase,
 )
+
+log = logging.getLogger("reactor")
 
 # Statuses without content, and the end of their heads (RFC 9110, 8.6, 15.3.5, 15.3.6 and 15.4.5).
 _WITHOUT_CONTENT = {204: b"\r\n", 205: b"Content-Length: 0\r\n\r\n", 304: b"\r\n"}
@@ -56,9 +60,9 @@ class ChunkSource:
         return self._content.subscribe(wake) if isinstance(self._content, LiveStream) else True
 
     def end(self) -> None:
-        """End a live stream; other content ends by itself."""
+        """End a live stream, because the server is stopping; other content ends by itself."""
         if isinstance(self._content, LiveStream):
-            self._content.close()
+            self._content.on_stop()
 
     def close(self) -> None:
         """Close the content, whether it was sent or not."""
@@ -75,7 +79,7 @@ Body = FileSlice | ChunkSource | None
 
 def has_length(response: Response) -> bool:
     """Return whether the length of the content is known before it is sent."""
-    return isinstance(response.content, (bytes, FileSlice))
+    return isinstance(response.content, (bytes, FileSlice)) or _length_of(response.content) is not None
 
 
 class Serializer:
@@ -167,6 +171,9 @@ def _begin_body(request: Request, response: Response, content: Content, lines: b
     body: FileSlice | ChunkSource
     if isinstance(content, FileSlice):
         framing, body = b"Content-Length: %d\r\n" % content.count, content
+    elif (length := _length_of(content)) is not None:
+        framing = b"Content-Length: %d\r\n" % length
+        body = ChunkSource(_exactly(length, _chunks(content), request), response.content)
     elif request.head.version == 1:
         framing = b"Transfer-Encoding: chunked\r\n"
         body = ChunkSource(chunked(_chunks(content)), response.content)
@@ -179,6 +186,26 @@ def _begin_body(request: Request, response: Response, content: Content, lines: b
         body.close()
         return b"%b%b\r\n" % (lines, framing), None
     return b"%b%b\r\n" % (lines, framing), body
+
+
+def _length_of(content: Content) -> int | None:
+    """Return the length of a live stream, if it is given."""
+    return content.length if isinstance(content, LiveStream) else None
+
+
+def _exactly(length: int, chunks: Iterator[bytes], request: Request) -> Iterator[bytes]:
+    """Yield this many bytes; cut what is longer, and raise OSError if there are fewer."""
+    left = length
+    for chunk in chunks:
+        if len(chunk) > left:
+            log.error("%r: the response is longer than its Content-Length of %d bytes: cut", request, length)
+            if left:
+                yield chunk[:left]
+            return
+        left -= len(chunk)
+        yield chunk
+    if left:
+        raise OSError(f"the response ended {left} bytes before its Content-Length of {length} bytes")
 
 
 def _chunks(content: Content) -> Iterator[bytes]:

@@ -36,7 +36,7 @@ from reactor.server.context import ServerContext, ServerState
 from reactor.server.listen import listen, url_of
 from reactor.server.open_files import connection_limit
 from reactor.server.shutdown import Shutdown
-from reactor.server.worker_pool import WorkerPool
+from reactor.server.worker_pool import THREADS, WorkerPool
 from reactor.settings import Settings
 from reactor.wakeup import SignalHandle, Wakeup
 
@@ -99,7 +99,8 @@ class Server:
     server.
 
     ``allowed_hosts`` (host names, or an ``AllowedHosts``) are served in addition to ``localhost`` and IP
-    addresses; requests for other hosts get 403. None allows every host.
+    addresses; requests for other hosts get 403. None allows every host. ``threads`` is the number of worker
+    threads.
     """
 
     def __init__(
@@ -117,6 +118,7 @@ class Server:
         instrumentation: Instrumentation | None = None,
         on_reload: Callable[[], None] | None = None,
         allowed_hosts: AllowedHosts | Iterable[str] | None = None,
+        threads: int = THREADS,
     ) -> None:
         settings = Settings() if settings is None else settings
         _check_arguments(routes, host, port, settings, access_log, log_format, default_headers)
@@ -134,8 +136,9 @@ class Server:
         self._run_loop = instrumentation.run_loop
         self.reactor = instrumentation.reactor
         self.address: tuple[str, int] = listener.getsockname()[:2]
+        routes.address = self.address
         self._wakeup = Wakeup()
-        self._workers = WorkerPool()
+        self._workers = WorkerPool(threads)
         # Registered with the loop that runs, so that a loop held by the inspector can be stopped, too.
         self._signals = SignalHandle(self._pass_signal)
         self.context = ServerContext(
@@ -310,6 +313,7 @@ def serve(
     instrumentation: Instrumentation | None = None,
     on_reload: Callable[[], None] | None = None,
     allowed_hosts: AllowedHosts | Iterable[str] | None = None,
+    threads: int = THREADS,
 ) -> None:
     """Serve until SIGINT or SIGTERM; raise StartError if the server cannot listen.
 
@@ -327,6 +331,7 @@ def serve(
         instrumentation=instrumentation,
         on_reload=on_reload,
         allowed_hosts=allowed_hosts,
+        threads=threads,
     ) as server:
         server.run(lambda: on_ready(server))
 

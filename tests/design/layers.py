@@ -13,6 +13,7 @@ LAYERS = (
     ("reactor/application.py",),
     ("reactor/inspector/",),
     ("reactor/lessons/",),
+    ("reactor/wsgi/",),
     ("reactor/observe/",),
     ("reactor/server/",),
     ("reactor/logs/",),
@@ -71,7 +72,11 @@ NO_HTTP = (
 HTTP = frozenset({"http", "email", "urllib"})
 
 # Optional packages, each imported by one file that works without it.
-OPTIONAL = {("reactor/http11/coding.py", "isal"), ("reactor/observe/metrics.py", "psutil")}
+OPTIONAL = {
+    ("reactor/http11/coding.py", "isal"),
+    ("reactor/observe/metrics.py", "psutil"),
+    ("reactor/cli/wsgi_options.py", "?"),  # the user's application
+}
 # Imports for the type checker only; at run time they would be circular.
 NAMED_FOR_TYPES = {
     ("reactor.server.context", "reactor.server.connection"),

@@ -34,9 +34,10 @@ def options_table() -> str:
     for group in parser._action_groups:
         shown = [action for action in group._group_actions if not isinstance(action, FileOnly)]
         rows = [_row(action) for action in shown if action.dest != "help"]
+        title = str(group.title)
         if rows:
             parts.append(
-                f"\n### {str(group.title).capitalize()}\n\n| option | default | effect |\n|---|---|---|\n"
+                f"\n### {title[:1].upper() + title[1:]}\n\n| option | default | effect |\n|---|---|---|\n"
             )
             parts.extend(rows)
     parts.append(FILE_ONLY)

@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 from reactor.routing import Router
 from reactor.server.server import Server
+from reactor.server.worker_pool import THREADS
 from reactor.settings import Settings
 from tests.support.process import TIMEOUT, ClientConnection
 
@@ -12,8 +13,8 @@ from tests.support.process import TIMEOUT, ClientConnection
 class ServerThread:
     """Runs a server until the end of the ``with``, which stops it at once."""
 
-    def __init__(self, routes: Router, settings: Settings | None = None) -> None:
-        self.server = Server(routes, port=0, settings=settings)
+    def __init__(self, routes: Router, settings: Settings | None = None, threads: int = THREADS) -> None:
+        self.server = Server(routes, port=0, settings=settings, threads=threads)
         self.thread = threading.Thread(target=self.server.run, args=(self._note_ready,), daemon=True)
         self._ready = threading.Event()
         self._connections: list[ClientConnection] = []

@@ -7,7 +7,7 @@ import pytest
 
 from reactor.http11 import serializer as serializer_module
 from reactor.http11.message import Content, FileSlice, LiveStream, Response
-from reactor.http11.serializer import ChunkSource, Serializer, interim
+from reactor.http11.serializer import ChunkSource, Serializer, has_length, interim
 from tests.unit.http11.written import DATE, TEXT, OpenFile, Pieces, answer, whole, write
 
 # Bytes.
@@ -283,3 +283,48 @@ def count_calls(monkeypatch: pytest.MonkeyPatch, name: str) -> list[object]:
 
     monkeypatch.setattr(serializer_module, name, noting)
     return calls
+
+
+# Live streams of a known length.
+
+
+def stream_of(length: int, *blocks: bytes) -> LiveStream:
+    stream = LiveStream(length=length)
+    for block in blocks:
+        stream.send(block)
+    stream.close()
+    return stream
+
+
+@pytest.mark.parametrize("version", [0, 1])
+@pytest.mark.parametrize(
+    ("length", "blocks", "sent"),
+    [(0, (), b""), (6, (b"abc", b"def"), b"abcdef"), (4, (b"abc", b"def"), b"abcd"), (0, (b"abc",), b"")],
+)
+def test_a_stream_of_a_known_length_has_a_content_length(
+    length: int, blocks: tuple[bytes, ...], sent: bytes, version: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    response = Response(200, stream_of(length, *blocks))
+    assert has_length(response)
+    data, body = write(response, version=version)
+    read = answer(whole(data, body))
+    assert (read.content, read.headers["content-length"]) == (sent, str(length))
+    assert "transfer-encoding" not in read.headers
+    assert ("is longer than its Content-Length" in caplog.text) == (len(b"".join(blocks)) > length)
+
+
+def test_a_stream_that_is_too_short_fails() -> None:
+    _, body = write(Response(200, stream_of(5, b"abc")))
+    assert isinstance(body, ChunkSource)
+    assert next(body.chunks) == b"abc"
+    with pytest.raises(OSError, match="ended 2 bytes before its Content-Length of 5 bytes"):
+        next(body.chunks)
+
+
+def test_no_data_yet_is_not_the_end_of_a_stream_of_a_known_length() -> None:
+    stream = LiveStream(length=3)
+    _, body = write(Response(200, stream))
+    assert isinstance(body, ChunkSource)
+    assert next(body.chunks) == b""
+    stream.send(b"abc")
+    assert next(body.chunks) == b"abc"
