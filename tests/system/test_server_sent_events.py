@@ -1,6 +1,6 @@
 """Server-sent events from a thread: every reader gets every event, once and in order; stopping is prompt.
 
-``python -m tests.system.test_server_sent_events`` does the same with 1,000 readers and 10 events per second for a
+``python -m tests.system.test_server_sent_events`` does it with 1,000 readers and 10 events per second for a
 minute, and prints figures.
 """
 

@@ -31,7 +31,7 @@ class Block(NamedTuple):
 
 
 def read_blocks() -> list[Block]:
-    """Return the Python blocks of the library's chapter, each with the heading or the bold words before it."""
+    """Return the Python blocks about the library, each with the heading or the bold words before it."""
     text = MANUAL.read_text()
     end = text.index("\n## Observing a server\n")
     section, blocks = "", []
