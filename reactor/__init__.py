@@ -1,13 +1,13 @@
 r"""Reactor: an HTTP/1.1 server in pure Python, one thread, one selector.
 
-from reactor import Response, Router, serve
+from reactor import Router, serve
 
 routes = Router()
 
 
 @routes.get("/hello/{name}")
 def hello(request):
-    return Response.text(f"Hello, {request.params['name']}!\n")
+    return f"Hello, {request.params['name']}!\n"
 
 
 serve(routes, port=8000)
