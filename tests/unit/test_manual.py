@@ -35,7 +35,7 @@ def read_blocks() -> list[Block]:
     text = MANUAL.read_text()
     end = text.index("\n## Observing a server\n")
     section, blocks = "", []
-    pattern = r"^#+ (?P<heading>.*)$|^\*\*(?P<recipe>[^*]*)\*\*|^```python\n(?P<block>.*?)^```$"
+    pattern = r"^#+ (?P<heading>[^\n]*)$|^\*\*(?P<recipe>[^*\n]*)\*\*|^```python\n(?P<block>.*?)^```$"
     for match in re.finditer(pattern, text[:end], re.MULTILINE | re.DOTALL):
         if match["block"] is None:
             section = match["heading"] or match["recipe"]
