@@ -9,13 +9,13 @@ from typing import NamedTuple
 
 # From top to bottom: a module imports from its own layer and from those below. A folder covers all its files.
 LAYERS = (
-    ("reactor/__init__.py", "reactor/__main__.py", "reactor/cli/"),
+    ("reactor/__init__.py", "reactor/__main__.py", "reactor/application.py", "reactor/cli/"),
     ("reactor/inspector/",),
     ("reactor/lessons/",),
     ("reactor/observe/",),
     ("reactor/server/",),
     ("reactor/logs/",),
-    ("reactor/routing.py", "reactor/basic_auth.py", "reactor/allowed_hosts.py"),
+    ("reactor/routing.py", "reactor/error_handlers.py", "reactor/basic_auth.py", "reactor/allowed_hosts.py"),
     ("reactor/http11/",),
     (
         "reactor/loop.py",
