@@ -30,16 +30,21 @@ if sys.version_info < (3, 11):  # noqa: UP036  # in a checkout, pip does not che
 from pathlib import Path
 
 from reactor._version import __version__ as __version__
+from reactor.application import EventsResponse, Response
 from reactor.http11.deferred import Deferred
 from reactor.http11.errors import HTTPError
-from reactor.http11.message import FileSlice, LiveStream, Request, Response
+from reactor.http11.event_stream import EventStream
+from reactor.http11.message import FileSlice, LiveStream, Request
 from reactor.routing import Router, buffered
 from reactor.server.listen import StartError
 from reactor.server.server import Server, serve
 from reactor.settings import Settings
+from reactor.timer import Timer
 
 __all__ = [
     "Deferred",
+    "EventStream",
+    "EventsResponse",
     "FileSlice",
     "HTTPError",
     "LiveStream",
@@ -49,6 +54,7 @@ __all__ = [
     "Server",
     "Settings",
     "StartError",
+    "Timer",
     "buffered",
     "serve",
 ]
