@@ -34,10 +34,11 @@ if (Path(__file__).resolve().parents[1] / "handlers" / "files").is_dir():
     __path__.append(str(Path(__file__).resolve().parents[1]))
 
 from reactor._version import __version__ as __version__
-from reactor.application import Response, Router
+from reactor.application import AuthRouter, EventsResponse, Response, Router
 from reactor.http11.body import JSONValue
 from reactor.http11.deferred import Deferred
 from reactor.http11.errors import HTTPError
+from reactor.http11.event_stream import EventStream
 from reactor.http11.form import Form, FormFile
 from reactor.http11.message import FileSlice, LiveStream, Request
 from reactor.http11.multidict import MultiDict
@@ -45,9 +46,13 @@ from reactor.routing import buffered
 from reactor.server.listen import StartError
 from reactor.server.server import Server, serve
 from reactor.settings import Settings
+from reactor.timer import Timer
 
 __all__ = [
+    "AuthRouter",
     "Deferred",
+    "EventStream",
+    "EventsResponse",
     "FileSlice",
     "Form",
     "FormFile",
@@ -61,6 +66,7 @@ __all__ = [
     "Server",
     "Settings",
     "StartError",
+    "Timer",
     "buffered",
     "serve",
 ]

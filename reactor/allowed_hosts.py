@@ -22,7 +22,7 @@ from collections.abc import Callable, Iterable
 from functools import lru_cache
 from ipaddress import IPv6Address, ip_address
 
-from reactor.http11.errors import HTTPError
+from reactor.http11.errors import HostError
 from reactor.http11.message import Request, Response
 from reactor.routing import Route
 
@@ -61,7 +61,7 @@ class AllowedHosts:
         return self
 
     def check(self, request: Request) -> None:
-        """Raise HTTPError(403) if the host of a request is not allowed."""
+        """Raise HostError(403) if the host of a request is not allowed."""
         if not self.allows(request.head.host):
             self._refuse(request)
 
@@ -80,9 +80,9 @@ class AllowedHosts:
         name = _name_of(host)
         if not is_name(name):
             shown = host if len(host) <= _MAX_SHOWN else f"{host[:_MAX_SHOWN]}..."
-            raise HTTPError(403, f"host not allowed: {shown!r}")
+            raise HostError(403, f"host not allowed: {shown!r}")
         advice = f" ({self._advice.format(name=name)})" if self._advice else ""
-        raise HTTPError(403, f"host not allowed: {name!r}{advice}")
+        raise HostError(403, f"host not allowed: {name!r}{advice}")
 
 
 def read_name(text: str) -> str:

@@ -1,4 +1,4 @@
-"""The vocabulary of applications that needs files: responses made of a file, and routes of a directory.
+"""``Response``, ``Router`` and ``AuthRouter`` as applications import them: with files and streams of events.
 
     routes = Router()
     routes.static("/assets", "assets")
@@ -7,8 +7,8 @@
     def report(request):
         return Response.file("report.pdf", request)
 
-``Response`` and ``Router`` are those of ``http11/message.py`` and ``routing.py`` with one more method each,
-which use the same code as the routes of ``/files`` (``handlers/files/``).
+They are those of ``http11/message.py``, ``routing.py`` and ``basic_auth.py`` with a few more methods. Files
+are sent by the code of the routes of ``/files`` (``handlers/files/``).
 """
 
 import os
@@ -21,6 +21,7 @@ from reactor.handlers.files.any_file import AnyFile
 from reactor.handlers.files.download import download
 from reactor.handlers.files.media_types import guess
 from reactor.http11 import message
+from reactor.http11.event_stream import EventStream, event_stream_headers
 from reactor.http11.message import HeaderSource, Request, header_pairs
 
 
@@ -45,6 +46,24 @@ class Response(message.Response):
         source = AnyFile(guess if not types else lambda name: types[0])
         found = download(source, request, os.fspath(path))
         return cls(found.status, found.content, (*found.headers, *added), found.compress_min_size)
+
+    @staticmethod
+    def events(headers: HeaderSource = ()) -> "EventsResponse":
+        """Make a response of server-sent events; send them with its ``stream``."""
+        return EventsResponse(headers)
+
+
+class EventsResponse(Response):
+    """A response with a stream of events, which is sent until the stream is closed."""
+
+    __slots__ = ("stream",)
+
+    # In place of the method that makes a response of an iterable, which has no use here.
+    stream: EventStream  # type: ignore[assignment]
+
+    def __init__(self, headers: HeaderSource = ()) -> None:
+        self.stream = EventStream()
+        super().__init__(200, self.stream, event_stream_headers(headers))
 
 
 class Router(routing.Router):

@@ -24,7 +24,8 @@ from hmac import compare_digest
 from reactor.http11.deferred import Deferred
 from reactor.http11.errors import HTTPError, LoginError
 from reactor.http11.grammar import match_basic
-from reactor.http11.message import HeaderPairs, Params, Request, Response
+from reactor.http11.message import HeaderPairs, Params, Request
+from reactor.http11.results import Result
 from reactor.routing import Route, Router, Sink
 
 MAX_CREDENTIALS = 1024  # bytes; in base64 they fit in a header line
@@ -108,7 +109,7 @@ class _CheckedRoute:
         self._route = route
         self._check = check
 
-    def answer(self, request: Request) -> Response | Deferred:
+    def answer(self, request: Request) -> Result | Deferred:
         """Call the handler if the request passes the check."""
         self._check(request)
         return self._route.handler(request)
@@ -124,7 +125,7 @@ def with_check(route: Route, check: Check) -> Route:
     """Return a route that checks requests before its sink is opened and its handler is called."""
     checked = _CheckedRoute(route, check)
     sink = None if route.sink is None else checked.open_sink
-    return Route(route.template, checked.answer, sink, route.always_open_sink, route.limits)
+    return Route(route.template, checked.answer, sink, route.always_open_sink, route.limits, route.function)
 
 
 def _check(request: Request, digests: Sequence[bytes], realm: str, others: Sequence[bytes] = ()) -> None:

@@ -16,18 +16,22 @@ refuses the request. The router has no connection; the server calls ``resolve``.
 
 from collections.abc import Callable, Sequence
 from types import MappingProxyType
-from typing import Protocol, TypeVar
+from typing import Protocol, TypeVar, overload
 
+from reactor.error_handlers import ErrorHandlers, ErrorKey
 from reactor.http11 import grammar
 from reactor.http11.cors import preflight_headers
 from reactor.http11.deferred import Deferred
-from reactor.http11.error_page import error_response
 from reactor.http11.errors import HTTPError, content_too_large
 from reactor.http11.message import NO_PARAMS, HeaderPairs, Params, Request, Response
+from reactor.http11.results import Result
 from reactor.settings import MIB
 
-Handler = Callable[[Request], Response | Deferred]
+Handler = Callable[[Request], Result | Deferred]
 Function = TypeVar("Function", bound=Handler)
+# The exception type, and the result, of a function that ``Router.error`` registers.
+Error = TypeVar("Error", bound=Exception)
+ErrorResult = TypeVar("ErrorResult", bound=Result)
 
 # All known methods except CONNECT, which has no path, and which only proxies implement.
 METHODS = tuple(method for method in grammar.METHODS if method != "CONNECT")
@@ -169,10 +173,11 @@ class Route:
     """A handler, and the sink factory for the body; None to respond without reading the body.
 
     ``always_open_sink`` opens a sink for requests without a body, too, since the handler uses its result.
-    ``limits`` is headers that say which bodies are accepted, for 413 and responses to OPTIONS.
+    ``limits`` is headers that say which bodies are accepted, for 413 and responses to OPTIONS. ``function``
+    is what was registered, for the log, if the handler calls it.
     """
 
-    __slots__ = ("always_open_sink", "handler", "limits", "sink", "template")
+    __slots__ = ("always_open_sink", "function", "handler", "limits", "sink", "template")
 
     def __init__(
         self,
@@ -181,9 +186,11 @@ class Route:
         sink: SinkFactory | None,
         always_open_sink: bool = False,
         limits: HeaderPairs = (),
+        function: Handler | None = None,
     ) -> None:
         self.template = template
         self.handler = handler
+        self.function = handler if function is None else function
         self.sink = sink
         self.always_open_sink = always_open_sink
         self.limits = limits
@@ -207,6 +214,7 @@ class Router:
     def __init__(self, cors: bool = False) -> None:
         self._root = _Node()
         self._cors = cors
+        self.error_handlers = ErrorHandlers()
         self.version = object()  # replaced when a route is added
         self.address = ("localhost", 80)  # host and port; set by the server
 
@@ -255,6 +263,33 @@ class Router:
             if method == "GET":
                 node.routes.setdefault("HEAD", route)
             self.version = object()
+            return function
+
+        return register
+
+    @overload
+    def error(
+        self, key: int
+    ) -> Callable[
+        [Callable[[Request, HTTPError], ErrorResult]], Callable[[Request, HTTPError], ErrorResult]
+    ]: ...
+
+    @overload
+    def error(
+        self, key: type[Error]
+    ) -> Callable[[Callable[[Request, Error], ErrorResult]], Callable[[Request, Error], ErrorResult]]: ...
+
+    def error(self, key: ErrorKey) -> Callable[[Callable[..., ErrorResult]], Callable[..., ErrorResult]]:
+        """Register a function that makes the response to an error, from the request and the error.
+
+        ``key`` is a status, such as 404, or an exception type; HTTPError is the type of every refusal. Text,
+        bytes and JSON get the status of the error, which is 500 for any exception but an HTTPError. With a
+        handler of its own type (other than Exception), an exception is logged in one line. Raise ValueError
+        for an invalid or duplicate key.
+        """
+
+        def register(function: Callable[..., ErrorResult]) -> Callable[..., ErrorResult]:
+            self.error_handlers.add(key, function)
             return function
 
         return register
@@ -321,7 +356,7 @@ class Router:
             child = node.literals.get(segment)
             index += 1
             if child is not None:
-                if node.named is None and node.rest is None:  # there is no other way
+                if node.named is None and node.rest is None:  # the only way
                     node = child
                     continue
                 match = self._find(child, segments, index, params)
@@ -340,26 +375,26 @@ class Router:
 
     def _no_match(self, method: str, node: _Node | None, has_path: bool) -> Route:
         if method not in METHODS:
-            return _error_route(501, f"method not implemented: {method[:40]}")
+            return self._error_route(501, f"method not implemented: {method[:40]}")
         if method == "OPTIONS" and (node is not None or not has_path):
             routes = node.routes.values() if node is not None else ()
             limits = dict.fromkeys(header for route in routes for header in route.limits)
             return _options(self._allowed(node), tuple(limits), self._cors)
         if node is None:
-            return _error_route(404, "no resource at this path")
+            return self._error_route(404, "no resource at this path")
         allowed = self._allowed(node)
-        return _error_route(405, f"method not allowed (allowed: {allowed})", (("Allow", allowed),))
+        return self._error_route(405, f"method not allowed (allowed: {allowed})", (("Allow", allowed),))
+
+    def _error_route(self, status: int, reason: str, headers: HeaderPairs = ()) -> Route:
+        """Return a route that responds with an error, a new one each time: its handler may raise it."""
+        respond = self.error_handlers.respond
+        return Route("", lambda request: respond(request, HTTPError(status, reason, headers)), None)
 
     @staticmethod
     def _allowed(node: _Node | None) -> str:
         """Return the value of Allow for a node; all methods of the server for the asterisk-form."""
         methods = METHODS if node is None else node.routes
         return ", ".join(method for method in METHODS if method in methods or method == "OPTIONS")
-
-
-def _error_route(status: int, reason: str, headers: tuple[tuple[str, str], ...] = ()) -> Route:
-    error = HTTPError(status, reason, headers)
-    return Route("", lambda request: error_response(request, error), None)
 
 
 def _options(allowed: str, limits: HeaderPairs, cors: bool) -> Route:

@@ -124,6 +124,20 @@ class Settings:
         "after the last response, maximum time to wait for the client to read it and close",
         0.001,
     )
+    heartbeat_timeout: float = _limit(
+        15.0,
+        "seconds",
+        "advanced",
+        "send a comment on a stream of server-sent events after this long without an event",
+        0.001,
+    )
+    result_timeout: float = _limit(
+        60.0,
+        "seconds",
+        "advanced",
+        "maximum time to wait for a result that a handler has deferred; the client gets 503",
+        0.001,
+    )
     max_chunk_line: int = _limit(
         1 * KIB, "bytes", "advanced", "maximum length of a chunk-size line; longer ones get 400", 16
     )

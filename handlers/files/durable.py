@@ -9,6 +9,7 @@ The disk may take long, so the other steps must not block the loop.
 """
 
 from collections.abc import Callable
+from math import inf
 
 from reactor.http11.deferred import Deferred, Steps
 from reactor.http11.message import Request, Response
@@ -20,8 +21,11 @@ from .upload import Upload, commit_error_from
 
 
 def storing(store: Callable[[Request], Response], fsync: bool) -> Handler:
-    """Return a handler that does what ``store`` does, and with ``fsync`` writes the upload to the disk."""
-    return (lambda request: Deferred(_steps(request, store))) if fsync else store
+    """Return a handler that does what ``store`` does, and with ``fsync`` writes the upload to the disk.
+
+    Without a timeout: after 503, the file could still be stored.
+    """
+    return (lambda request: Deferred(_steps(request, store), timeout=inf)) if fsync else store
 
 
 def _steps(request: Request, store: Callable[[Request], Response]) -> Steps:

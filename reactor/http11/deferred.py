@@ -6,20 +6,21 @@
 
     def make_report(name):
         rows = yield partial(query_database, name)  # called in a worker thread
-        return Response.text(str(rows))  # the rest of the generator runs in the loop
+        return str(rows)  # the rest of the generator runs in the loop
 
 Or the application keeps the ``Deferred``, and calls ``resolve`` or ``fail`` later.
 """
 
 from collections.abc import Callable, Generator
-from functools import partial
+from functools import partial, update_wrapper
 from threading import RLock
 from typing import Any
 
 from reactor.http11.message import Response, do_nothing
+from reactor.http11.results import EXPECTED, Result, ResultError, to_response
 
-# Yields functions that may block, gets their results, and returns the response.
-Steps = Generator[Callable[[], Any], Any, Response]
+# Yields functions that may block, gets their results, and returns what a handler may return.
+Steps = Generator[Callable[[], Any], Any, Result]
 # Calls a function, in another thread or in the loop, at once or later.
 Call = Callable[[Callable[[], object]], object]
 
@@ -34,12 +35,18 @@ class Deferred:
 
     Each function that ``steps`` yields is called in a worker thread. An exception that it raises is raised in
     ``steps``; one that ``steps`` raises is handled like one of the handler. Without steps, the application
-    calls ``resolve`` or ``fail``, once, in any thread. ``closed`` becomes true when the client has
-    disconnected, so that the response will be dropped. A Deferred belongs to one response.
+    calls ``resolve`` or ``fail``, once, in any thread. If neither happens within ``timeout`` seconds, the
+    client gets 503; None: that of the settings; ``math.inf``: wait without a limit. ``closed`` becomes true
+    when the client has disconnected or got 503, so that the response will be dropped. A Deferred belongs to
+    one response. Raise ValueError for a timeout that is not positive.
     """
+
+    # True if a function waits in the worker pool, or runs, before ``start`` is called.
+    begun = False
 
     __slots__ = (
         "_cancelled",
+        "_error",
         "_in_loop",
         "_in_worker",
         "_lock",
@@ -49,27 +56,40 @@ class Deferred:
         "_steps",
         "closed",
         "done",
+        "in_step",
+        "timeout",
     )
 
-    def __init__(self, steps: Steps | None = None) -> None:
+    def __init__(self, steps: Steps | None = None, timeout: float | None = None) -> None:
+        if timeout is not None and not timeout > 0:  # also a NaN
+            raise ValueError(f"invalid timeout: {timeout!r} (expected seconds above 0, or math.inf for none)")
+        self.timeout = timeout
         self._lock = RLock()  # a signal handler written in Python may interrupt resolve(), and call it
         self._steps = steps
         self._started = False
         self._cancelled = False
         self._outcome: object = None
+        self._error: Exception | None = None
         self._notify: Callable[[], object] = do_nothing
         self.closed = False
         self.done = False  # the response, or the exception, is known
+        self.in_step = False  # a worker thread calls a function
 
-    def resolve(self, response: Response) -> None:
-        """Set the response; raise TypeError for anything else, and RuntimeError if called again."""
-        if not isinstance(response, Response):  # raise in the caller, not later in the loop
-            raise TypeError(f"Deferred.resolve() takes a Response, not {type(response).__name__}")
+    def resolve(self, result: Result) -> None:
+        """Set the result, which may be what a handler may return.
+
+        Raise TypeError for anything else, and RuntimeError if called again.
+        """
+        try:
+            response = to_response(result)  # raise in the caller, not later in the loop
+        except ResultError:
+            kind = type(result).__name__
+            raise TypeError(f"Deferred.resolve() takes {EXPECTED}, not {kind}") from None
         self._end(response)
 
     def fail(self, error: Exception) -> None:
         """Set the exception that is handled like one of the handler; raise RuntimeError if called again."""
-        self._end(error)
+        self._end(None, error)
 
     @property
     def has_steps(self) -> bool:
@@ -77,15 +97,11 @@ class Deferred:
         return self._steps is not None
 
     def result(self) -> Response:
-        """Return the response, or raise the exception."""
+        """Return the response, or raise the exception; ResultError if the steps returned anything else."""
         assert self.done, "the response is not known"
-        outcome = self._outcome
-        if isinstance(outcome, Response):
-            return outcome
-        if isinstance(outcome, Exception):
-            raise outcome
-        kind = type(outcome).__name__
-        raise TypeError(f"the steps of a Deferred returned {kind} (expected a Response)")
+        if self._error is not None:
+            raise self._error
+        return to_response(self._outcome)
 
     # Called by the connection, in the loop.
 
@@ -107,7 +123,7 @@ class Deferred:
             self._advance(self._steps, None, None)
 
     def close(self) -> None:
-        """Note that the client has disconnected."""
+        """Note that the client has disconnected, or has got another response."""
         self.closed = True
 
     def cancel(self) -> None:
@@ -119,11 +135,11 @@ class Deferred:
         if self._steps is not None:
             self._steps.close()
 
-    def _end(self, outcome: object) -> None:
+    def _end(self, outcome: object, error: Exception | None = None) -> None:
         with self._lock:
             if self.done:
                 raise RuntimeError("the Deferred is already resolved")
-            self._outcome, self.done = outcome, True
+            self._outcome, self._error, self.done = outcome, error, True
             notify, self._notify = self._notify, do_nothing  # avoids a reference cycle
         notify()
 
@@ -134,17 +150,19 @@ class Deferred:
         except StopIteration as stop:
             self._end(stop.value)
         except Exception as raised:
-            self._end(raised)
+            self._end(None, raised)
         else:
-            self._in_worker(partial(self._run, steps, step))
+            self._in_worker(update_wrapper(partial(self._run, steps, step), step))  # named in the log
 
     def _run(self, steps: Steps, step: Callable[[], object]) -> None:
         """Run a step in a worker thread."""
         if self._cancelled:
             return
         value, error = None, None
+        self.in_step = True
         try:
             value = step()
         except BaseException as raised:  # such as SystemExit: raised in the loop
             error = raised
+        self.in_step = False
         self._in_loop(partial(self._advance, steps, value, error))

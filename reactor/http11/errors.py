@@ -62,6 +62,10 @@ class LoginError(HTTPError):
         self.user = user
 
 
+class HostError(HTTPError):
+    """The host of a request is not one that the server answers."""
+
+
 class ProtocolError(HTTPError):
     """A malformed request (RFC 9112): the error response is sent, then the connection is closed."""
 

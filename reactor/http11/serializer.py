@@ -22,6 +22,7 @@ from functools import lru_cache
 from reactor.http11.cache import BoundedCache
 from reactor.http11.chunked import chunked
 from reactor.http11.coding import gzip_bytes, gzip_slices
+from reactor.http11.event_stream import EventStream
 from reactor.http11.grammar import match_field_line
 from reactor.http11.message import (
     Content,
@@ -54,6 +55,16 @@ class ChunkSource:
     def live(self) -> bool:
         """True if the content wakes its connection when it has data."""
         return isinstance(self._content, LiveStream)
+
+    @property
+    def has_heartbeat(self) -> bool:
+        """True if the content is a stream of events, on which something must be sent from time to time."""
+        return isinstance(self._content, EventStream)
+
+    def send_heartbeat(self) -> None:
+        """Send a comment on a stream of events."""
+        if isinstance(self._content, EventStream):
+            self._content.send_heartbeat()
 
     def subscribe(self, wake: Callable[[], None]) -> bool:
         """Set the callback for new data, called in the sender's thread; return False if one is set."""

@@ -1,4 +1,4 @@
-"""Server-sent events (HTML Standard, 9.2): the frames drawn by the inspector's page.
+"""The frames drawn by the inspector's page, as server-sent events.
 
     hello    once: the state table, the steps of the loop with their source lines, and the demos
     frame    an update, up to 20 times a second while something changes, once a second otherwise
@@ -13,6 +13,7 @@ from itertools import islice
 from math import inf
 
 from reactor.event_handler import EventHandler
+from reactor.http11.event_stream import format_event
 from reactor.http11.message import LiveStream
 from reactor.inspector.control import AFTER_STATE_CHANGE, BETWEEN_TURNS, Position
 from reactor.inspector.snapshot import MAX_CHIPS, STATES, ConnectionRecord, Snapshot
@@ -32,7 +33,7 @@ def encode(name: str, data: object) -> bytes:
     >>> encode("frame", {"turn": 1})
     b'event: frame\ndata: {"turn":1}\n\n'
     """
-    return f"event: {name}\ndata: {json.dumps(data, separators=(',', ':'))}\n\n".encode()
+    return format_event(json.dumps(data, separators=(",", ":")), name)
 
 
 class PageStream:

@@ -1,23 +1,24 @@
 """A connection: a state machine that parses requests, calls handlers and sends responses.
 
-    State              Waits for  Timeout      On timeout    Successors
-    ACCEPTED           READ       first_octet  close         RECEIVING_HEAD RECEIVING_CONTENT CONTINUING
-                                                             RESPONDING YIELDING DRAINING CLOSED
-    IDLE               READ       keep_alive   close         RESPONDING RECEIVING_HEAD RECEIVING_CONTENT
-                                                             CONTINUING YIELDING DRAINING CLOSED
-    RECEIVING_HEAD     READ       head         answer 408    RESPONDING RECEIVING_CONTENT CONTINUING YIELDING
-                                                             IDLE CLOSED
-    CONTINUING         WRITE      stall        reset         RECEIVING_CONTENT CLOSED
-    RECEIVING_CONTENT  READ       content      measure rate  RESPONDING YIELDING IDLE RECEIVING_HEAD CLOSED
-    RESPONDING         WRITE      stall        reset         IDLE RECEIVING_HEAD RECEIVING_CONTENT CONTINUING
-                                                             YIELDING WAITING AWAITING_RESULT FINISHING CLOSED
-    YIELDING           -          -            -             RESPONDING RECEIVING_HEAD RECEIVING_CONTENT
-                                                             CONTINUING IDLE CLOSED
-    WAITING            READ       -            -             RESPONDING FINISHING CLOSED
-    AWAITING_RESULT    READ       -            -             RESPONDING CLOSED
-    FINISHING          WRITE      stall        reset         DRAINING WAITING CLOSED
-    DRAINING           READ       linger       close         CLOSED
-    CLOSED             -          -            -             -
+    State              Waits for  Timeout      On timeout      Successors
+    ACCEPTED           READ       first_octet  close           RECEIVING_HEAD RECEIVING_CONTENT CONTINUING
+                                                               RESPONDING YIELDING DRAINING CLOSED
+    IDLE               READ       keep_alive   close           RESPONDING RECEIVING_HEAD RECEIVING_CONTENT
+                                                               CONTINUING YIELDING DRAINING CLOSED
+    RECEIVING_HEAD     READ       head         answer 408      RESPONDING RECEIVING_CONTENT CONTINUING
+                                                               YIELDING IDLE CLOSED
+    CONTINUING         WRITE      stall        reset           RECEIVING_CONTENT CLOSED
+    RECEIVING_CONTENT  READ       content      measure rate    RESPONDING YIELDING IDLE RECEIVING_HEAD CLOSED
+    RESPONDING         WRITE      stall        reset           IDLE RECEIVING_HEAD RECEIVING_CONTENT
+                                                               CONTINUING YIELDING WAITING AWAITING_RESULT
+                                                               FINISHING CLOSED
+    YIELDING           -          -            -               RESPONDING RECEIVING_HEAD RECEIVING_CONTENT
+                                                               CONTINUING IDLE CLOSED
+    WAITING            READ       heartbeat    send heartbeat  RESPONDING FINISHING CLOSED
+    AWAITING_RESULT    READ       result       answer 503      RESPONDING CLOSED
+    FINISHING          WRITE      stall        reset           DRAINING WAITING CLOSED
+    DRAINING           READ       linger       close           CLOSED
+    CLOSED             -          -            -               -
 
 A timeout starts when the state is entered. In RESPONDING and FINISHING it restarts whenever the socket
 accepts a part of the response, a stream has nothing to send, or a check finds that the client has read
@@ -35,12 +36,13 @@ of the body is short, it is then received and discarded, in RECEIVING_CONTENT, a
 Otherwise, and after a malformed request, the response is the last one.
 
 CONTINUING waits until an interim response, such as 100 (Continue), is sent; in RECEIVING_CONTENT, others may
-be sent, without waiting for the client to read them. WAITING waits for data of a live stream, and
-AWAITING_RESULT for the response of a ``Deferred``, or for the end of the delay after a failed login; if more
-than a request head is received in that state, the rest is left in the socket until the response is known. The
-last response of a connection (after ``Connection: close``, an error, or when the server is stopping) is sent
-in FINISHING, followed by DRAINING, so that the client sees an orderly close instead of a reset. In every
-state that waits for READ, the connection becomes CLOSED when the client closes it.
+be sent, without waiting for the client to read them. WAITING waits for data of a live stream; only a stream
+of server-sent events has the timeout, after which a comment is sent. AWAITING_RESULT waits for the response
+of a ``Deferred``, which may have a timeout of its own, or for the end of the delay after a failed login; if
+more than a request head is received in that state, the rest is left in the socket until the response is
+known. The last response of a connection (after ``Connection: close``, an error, or when the server is
+stopping) is sent in FINISHING, followed by DRAINING, so that the client sees an orderly close instead of a
+reset. In every state that waits for READ, the connection becomes CLOSED when the client closes it.
 """
 
 import logging
@@ -49,12 +51,14 @@ import struct
 from functools import partial
 from math import inf
 
+from reactor.error_handlers import HANDLER_FAILED
 from reactor.event_handler import EventHandler, Interest
 from reactor.http11.deferred import Deferred
 from reactor.http11.error_page import error_response
 from reactor.http11.errors import HTTPError, LoginError, ProtocolError
-from reactor.http11.message import Request, Response
+from reactor.http11.message import HeaderPairs, Request, Response
 from reactor.http11.parser import PHASE_CONTENT, PHASE_ENDED, PHASE_HEAD, PHASE_IDLE, Parser
+from reactor.http11.results import ResultError, name_of_function, to_response, with_missing_headers
 from reactor.http11.serializer import ChunkSource, has_length, interim
 from reactor.http11.target import Target
 from reactor.logs.access_log import Exchange, Recorder, UnsentExchanges
@@ -62,8 +66,9 @@ from reactor.routing import Handler, Route
 from reactor.server.connection_hooks import ConnectionHooks
 from reactor.server.context import ServerContext, ServerState
 from reactor.server.delayed_response import DelayedResponse
-from reactor.server.request_body import MAX_DISCARDED, RequestBody
+from reactor.server.request_body import MAX_DISCARDED, RequestBody, SinkError
 from reactor.server.state import CloseReason, OnTimeout, State
+from reactor.server.worker_pool import RETRY_AFTER, queue_full
 from reactor.server.write_buffer import DONE, FlushResult, WriteBuffer, close_content
 from reactor.server.write_timeout import WriteTimeout
 
@@ -302,6 +307,12 @@ class Connection(EventHandler, ConnectionHooks):
             self._measure_rate()
         elif action is OnTimeout.RESET:
             self._check_write_timeout()
+        elif action is OnTimeout.ANSWER_503:
+            self._result_timeout()
+        elif action is OnTimeout.SEND_HEARTBEAT:
+            self._renew_deadline()  # the stream may have ended, or have data already
+            assert isinstance(self._write_buffer.body, ChunkSource), "WAITING without a stream"
+            self._write_buffer.body.send_heartbeat()
         elif self.is_between_requests and self._context.state is STOPPING:
             self._end_idle()
         else:
@@ -452,32 +463,57 @@ class Connection(EventHandler, ConnectionHooks):
             self._enter(RESPONDING)
         if self._hooks is not None:
             self._hooks.on_request(request)
-        response: object = handler  # until it returns
+        response: object = None  # until the handler returns
         try:
             response = handler(request)
-            if isinstance(response, Deferred):
-                self._defer(request, handler, response)
-                return 0
+            if not isinstance(response, Response):
+                if isinstance(response, Deferred):
+                    self._defer(request, handler, response)
+                    return 0
+                response = to_response(response)
             return self._enqueue_response(request, response)
-        except HTTPError as error:
-            if isinstance(error, LoginError) and self._delay(request, error):
-                return 0
-            log.info("c%d: %d %s", self.number, error.status, error.reason)
-            response = error_response(request, error)
-        except Exception:
-            if response is handler or isinstance(response, (Response, Deferred)):
-                log.exception("c%d: unhandled exception in the handler of %r", self.number, request)
-            else:
-                where, returned = f"{request.method} {request.route}", type(response).__name__
-                log.error(
-                    "c%d: the handler of %s returned %s (expected a Response, such as Response.text(...))",
-                    self.number,
-                    where,
-                    returned,
-                )
-            close_content(getattr(response, "content", None))
-            response = error_response(request, HTTPError(500, "the request handler failed"))
-        return self._enqueue_response(request, response)
+        except LoginError as error:
+            return 0 if self._delay(request, error) else self._enqueue_error(request, error)
+        except Exception as error:
+            if isinstance(response, Response) and not isinstance(error, HTTPError):
+                close_content(response.content)
+            return self._enqueue_error(request, error)
+
+    def _enqueue_error(self, request: Request, error: Exception, headers: HeaderPairs = ()) -> int:
+        """Log an error, and enqueue the response to it, which gets the headers that it lacks.
+
+        The application's error handler may have made it. If it is invalid, the client gets the default.
+        """
+        response = self._context.router.error_handlers.respond(request, self._log_error(request, error))
+        try:
+            return self._enqueue_response(request, with_missing_headers(response, headers))
+        except Exception as invalid:
+            log.error("c%d: invalid response to an error, %r", self.number, request, exc_info=invalid)
+            if not isinstance(invalid, HTTPError):
+                close_content(response.content)
+        return self._enqueue_response(request, error_response(request, HTTPError(500, HANDLER_FAILED)))
+
+    def _log_error(self, request: Request, error: Exception) -> Exception:
+        """Log an error; return the one to respond to."""
+        handlers = self._context.router.error_handlers
+        cause = error.cause if isinstance(error, SinkError) else error
+        if isinstance(cause, HTTPError):
+            log.info("c%d: %d %s", self.number, cause.status, cause.reason)
+        elif isinstance(cause, ResultError):
+            self._log_wrong_result(request, cause)
+            return HTTPError(500, HANDLER_FAILED)
+        elif handlers.expects(cause):
+            log.info("c%d: %r: %s: %s", self.number, request, type(cause).__qualname__, cause)
+        elif cause is error:
+            log.error("c%d: unhandled exception in the handler of %r", self.number, request, exc_info=cause)
+        else:
+            log.error("unhandled exception while processing a request body", exc_info=cause)
+        return error if cause is error or handlers.find(cause) is None else cause
+
+    def _log_wrong_result(self, request: Request, error: ResultError) -> None:
+        assert self.route is not None, "a result without a route"
+        name, where = name_of_function(self.route.function), f"{request.method} {request.route}"
+        log.error("c%d: the handler %s of %s returned %s", self.number, name, where, error)
 
     # Responses that are not known yet. The Deferred takes the place of the response in the write buffer, and
     # uses the request body until it is resolved, even if the connection is closed before.
@@ -485,6 +521,9 @@ class Connection(EventHandler, ConnectionHooks):
     def _defer(self, request: Request, handler: Handler, deferred: Deferred) -> None:
         """Add a Deferred to the write buffer."""
         context = self._context
+        if deferred.has_steps and not deferred.begun and context.worker_queue_is_full():
+            deferred.abort()
+            raise queue_full()
         deferred.start(context.in_worker, context.run_in_loop, partial(self._on_resolved, deferred))
         if self.state is CLOSED:  # the handler called Server.close() or abort()
             self._parser.end()
@@ -507,16 +546,18 @@ class Connection(EventHandler, ConnectionHooks):
         self._close_request_body()
         request.content = b""
         self._request_body = RequestBody.without_bytes(request, route.handler, began)
-        response = DelayedResponse(context.reactor, delay, error_response(request, refusal))
+        refused = context.router.error_handlers.respond(request, refusal)
+        response = DelayedResponse(context.reactor, delay, refused)
         self._defer(request, route.handler, response)
         return True
 
     def _on_resolved(self, deferred: Deferred) -> None:
         context = self._context
-        if self.state is AWAITING_RESULT:
-            context.reactor.soon(self)
-        elif context.abandoned.get(self) is deferred:  # not a later one of the same connection
-            self.drop_result(deferred)
+        if self._write_buffer.body is deferred:  # not a later one of the same connection
+            if self.state is AWAITING_RESULT:
+                context.reactor.soon(self)
+        elif self in context.abandoned and context.abandoned[self].deferred is deferred:
+            self.drop_result()
 
     def _continue_with_result(self, progress: bool) -> None:
         """Wait for the result, or enqueue its response; send it now, unless this turn has sent bytes."""
@@ -524,6 +565,9 @@ class Connection(EventHandler, ConnectionHooks):
         assert self._request_body is not None, "a Deferred without a request body"
         if not self._write_buffer.body.done:
             self._enter(AWAITING_RESULT)
+            timeout = self._write_buffer.body.timeout
+            if timeout is not None:
+                self.deadline = self._context.reactor.now + timeout
             self._limit_pipelined()
             return
         deferred = self._write_buffer.take_deferred()
@@ -536,45 +580,70 @@ class Connection(EventHandler, ConnectionHooks):
         elif self.state is RESPONDING:
             self._start_write_timeout()
 
-    def _abandon(self, deferred: Deferred) -> None:
-        """Drop a result, now or when it is known."""
-        self._context.abandon(self, deferred)
-        if deferred.done:
-            self.drop_result(deferred)
+    def _result_timeout(self) -> None:
+        """Answer 503, close the connection after it, and drop the result when it is known."""
+        assert isinstance(self._write_buffer.body, Deferred), "no Deferred in the write buffer"
+        assert self._request_body is not None, "a Deferred without a request body"
+        if self._write_buffer.body.done:  # a thread has just resolved it
+            self.on_soon()
+            return
+        deferred, request = self._write_buffer.take_deferred(), self._request_body.request
+        assert self.route is not None, "a result without a route"
+        seconds = self._context.settings.result_timeout if deferred.timeout is None else deferred.timeout
+        name = name_of_function(self.route.function)
+        log.warning("c%d: result timeout: no result of %s after %g s", self.number, name, seconds)
+        self._parser.end()
+        self._enter(RESPONDING)
+        self._enqueue_error(request, HTTPError(503, "the result took too long", RETRY_AFTER))
+        close_content(deferred)
+        self._abandon(deferred)
+        self._process()
 
-    def drop_result(self, deferred: Deferred) -> None:
-        """Release what belongs to a result whose client has disconnected; log an unhandled exception."""
-        self._context.forget_result(self)
+    def _abandon(self, deferred: Deferred) -> None:
+        """Drop a result, now or when it is known; a step that is running may use the request body."""
+        request_body, self._request_body = self._request_body, None
+        self._context.abandon(self, deferred, request_body)
+        if deferred.done:
+            self.drop_result()
+
+    def drop_result(self) -> None:
+        """Release what belongs to an abandoned result; log an unhandled exception."""
+        deferred, request_body = self._context.forget_result(self)
         try:
             if deferred.done:
-                close_content(getattr(deferred.result(), "content", None))
+                close_content(deferred.result().content)
             else:
                 deferred.abort()
         except HTTPError:
             pass  # the response would have been an error
+        except ResultError as error:
+            log.error("c%d: a Deferred, whose client has disconnected, returned %s", self.number, error)
         except Exception:
             log.exception("c%d: unhandled exception after the client has disconnected", self.number)
-        self._close_request_body()
+        if request_body is not None:
+            request_body.close()
 
     def _refuse(self, error: HTTPError, request: Request | None = None) -> None:
         """Answer a request with an error, and discard the rest of its body or end the connection."""
         if self._hooks is not None:
             self._hooks.on_refused(error)
+        is_routed = True
         if self._request_body is not None:
             request = self._request_body.request
         elif request is None:
-            request = self._parser.partial_request()
+            request, is_routed = self._parser.partial_request(), False
         if isinstance(error, ProtocolError) or error.status in CLOSING or not self._can_discard(request):
             self._parser.end()
         if self.state is not RESPONDING:
             self._enter(RESPONDING)
         if isinstance(error, LoginError) and self._delay(request, error):
             return
-        log.info("c%d: %d %s", self.number, error.status, error.reason)
-        response = error_response(request, error)
-        if error.status == 413 and self.route is not None:
-            response.headers = (*response.headers, *self.route.limits)
-        self._enqueue_response(request, response)
+        headers = self.route.limits if error.status == 413 and self.route is not None else ()
+        if is_routed:
+            self._enqueue_error(request, error, headers)
+        else:
+            log.info("c%d: %d %s", self.number, error.status, error.reason)
+            self._enqueue_response(request, with_missing_headers(error_response(request, error), headers))
         self._close_request_body()
         self._discard_content(request)
 
@@ -617,7 +686,7 @@ class Connection(EventHandler, ConnectionHooks):
         )
         if body is not None and isinstance(body, ChunkSource) and not body.subscribe(self._wake):
             log.error("c%d: a LiveStream can be sent only in one response", self.number)
-            raise HTTPError(500, "the request handler failed")
+            raise HTTPError(500, HANDLER_FAILED)
         self.served += 1
         if self._unsent_exchanges is not None:
             began = context.reactor.now if self._request_body is None else self._request_body.began
@@ -789,6 +858,9 @@ class Connection(EventHandler, ConnectionHooks):
             self._reset(CloseReason.BODY_FAILED)
         elif result is FlushResult.STREAM_IDLE:
             self._enter(WAITING)
+            body = self._write_buffer.body
+            if not (isinstance(body, ChunkSource) and body.has_heartbeat):
+                self.deadline = inf
         elif result is FlushResult.AWAITED:
             self._continue_with_result(progress)
         elif self.state in (RECEIVING_CONTENT, YIELDING) and buffered <= self._context.settings.low_water:

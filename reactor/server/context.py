@@ -9,11 +9,11 @@ from collections.abc import Callable
 from enum import Enum, auto
 from math import inf
 from threading import get_ident
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from reactor.allowed_hosts import AllowedHosts
 from reactor.http11.dates import format_date
-from reactor.http11.deferred import Call, call_at_once
+from reactor.http11.deferred import Call, Deferred, call_at_once
 from reactor.http11.head import HeadReader
 from reactor.http11.message import NO_PARAMS, Request
 from reactor.http11.serializer import Serializer
@@ -21,13 +21,13 @@ from reactor.logs.access_log import AccessLog
 from reactor.loop import Reactor
 from reactor.routing import Route, Router
 from reactor.server.failed_logins import FailedLogins
+from reactor.server.request_body import RequestBody
 from reactor.server.state import State
 from reactor.server.write_buffer import SendFile
 from reactor.server.write_timeout import Unacknowledged, unacknowledged
 from reactor.settings import Settings
 
 if TYPE_CHECKING:
-    from reactor.http11.deferred import Deferred
     from reactor.server.connection import Connection
 
 
@@ -40,6 +40,13 @@ class ServerState(Enum):
     STOPPED = auto()
 
 
+class Abandoned(NamedTuple):
+    """A result that will be dropped, and the request body that its steps use until then."""
+
+    deferred: Deferred
+    request_body: RequestBody | None
+
+
 # Calls a function with arguments in the loop's next turn; thread-safe.
 CallSoon = Callable[..., object]
 
@@ -50,7 +57,8 @@ class ServerContext:
     ``default_headers`` are encoded header lines that follow Date in every response. The wall clock (seconds
     since the epoch), sendfile and ``unacknowledged`` can be replaced, for tests, like the reactor's selector
     and clock. Requests for hosts outside ``allowed_hosts`` get 403; None allows every host. ``call_soon`` is
-    None if no other thread uses the loop. ``in_worker`` calls a function in a worker thread.
+    None if no other thread uses the loop. ``in_worker`` calls a function in a worker thread;
+    ``worker_queue_is_full`` returns whether too many functions are waiting for one.
     """
 
     def __init__(
@@ -66,6 +74,7 @@ class ServerContext:
         allowed_hosts: AllowedHosts | None = None,
         unacknowledged: Unacknowledged = unacknowledged,
         in_worker: Call = call_at_once,
+        worker_queue_is_full: Callable[[], bool] = bool,  # False
     ) -> None:
         self.reactor = reactor
         self.router = router
@@ -75,6 +84,7 @@ class ServerContext:
         self.sendfile = sendfile
         self.unacknowledged = unacknowledged
         self.in_worker = in_worker
+        self.worker_queue_is_full = worker_queue_is_full
         self._allowed_hosts = allowed_hosts
         self.head_reader = HeadReader(settings)
         self.serializer = Serializer()
@@ -87,8 +97,8 @@ class ServerContext:
         # For bodies that are written to files, which need no bytes object. Its content changes in each turn.
         self.content_buffer = memoryview(bytearray(settings.turn_read_file))
         self.connections: dict[int, Connection] = {}
-        # Closed connections with a response that is not known yet.
-        self.abandoned: dict[Connection, Deferred] = {}
+        # Connections with a result that will be dropped when it is known: closed ones, or answered with 503.
+        self.abandoned: dict[Connection, Abandoned] = {}
         self._abandoned_steps = 0  # those whose Deferred has steps
         self.failed_logins = FailedLogins()
         self.state = ServerState.RUNNING
@@ -155,27 +165,29 @@ class ServerContext:
         if self._at_next_close:
             self._notify_close()
 
-    def abandon(self, connection: "Connection", deferred: "Deferred") -> None:
-        """Keep a closed connection until ``forget_result``."""
-        self.abandoned[connection] = deferred
+    def abandon(self, connection: "Connection", deferred: Deferred, request_body: RequestBody | None) -> None:
+        """Keep a connection, and the request body that the steps use, until ``forget_result``."""
+        self.abandoned[connection] = Abandoned(deferred, request_body)
         self._abandoned_steps += deferred.has_steps
 
-    def forget_result(self, connection: "Connection") -> None:
-        """Remove a closed connection whose result is known or no longer awaited; the same."""
-        deferred = self.abandoned.pop(connection, None)
-        if deferred is not None and deferred.has_steps:
+    def forget_result(self, connection: "Connection") -> Abandoned:
+        """Remove a connection whose result is known or no longer awaited, and return it; the same."""
+        abandoned = self.abandoned.pop(connection)
+        if abandoned.deferred.has_steps:
             self._abandoned_steps -= 1
             self._notify_close()
+        return abandoned
 
     def close_connections(self, close_workers: Callable[[], None]) -> None:
         """Close all connections, then the worker threads, and drop the results that are not sent."""
         for connection in list(self.connections.values()):
             connection.abort()
-        for deferred in self.abandoned.values():
-            deferred.cancel()
+        for abandoned in self.abandoned.values():
+            abandoned.deferred.cancel()
         close_workers()
-        for connection, deferred in list(self.abandoned.items()):
-            connection.drop_result(deferred)
+        for connection, abandoned in list(self.abandoned.items()):
+            if not abandoned.deferred.in_step:  # otherwise a thread still uses its request body
+                connection.drop_result()
 
     def _notify_close(self) -> None:
         functions, self._at_next_close = self._at_next_close, {}

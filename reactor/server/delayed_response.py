@@ -1,5 +1,7 @@
 """A response that is known, but sent later: the connection waits in AWAITING_RESULT."""
 
+from math import inf
+
 from reactor.http11.deferred import Deferred
 from reactor.http11.message import Response
 from reactor.loop import Reactor
@@ -12,7 +14,7 @@ class DelayedResponse(Deferred):
     __slots__ = ("_response", "_timer")
 
     def __init__(self, reactor: Reactor, delay: float, response: Response) -> None:
-        super().__init__()
+        super().__init__(timeout=inf)
         self._response = response
         self._timer = Timer(reactor, delay, self.end)
 

@@ -26,19 +26,20 @@ FORMS_SHARE = 8  # forms and listings may use one of so many
 MIN_CONNECTIONS = 4
 
 
-def connection_limit(wanted: int, reserved: int = 0) -> int:
+def connection_limit(wanted: int, reserved: int = 0, threads: int = THREADS) -> int:
     """Return the connection limit: ``wanted``, or, if that is 0, what the open-file limit allows.
 
-    ``reserved`` descriptors are needed for the inspector. Raise the soft open-file limit to the hard limit.
-    Raise StartError if it is too low.
+    ``reserved`` descriptors are needed for the inspector, and one for each of the ``threads``. Raise the soft
+    open-file limit to the hard limit. Raise StartError if it is too low.
     """
     files = _raise_limit()
-    minimum = files_needed(MIN_CONNECTIONS, reserved)
+    more_threads = max(0, threads - THREADS)
+    minimum = files_needed(MIN_CONNECTIONS, reserved + more_threads)
     if files < minimum:
         raise StartError(f"open-file limit too low: {files} (minimum: {minimum}; see ulimit -n)")
-    available = (files - files // FORMS_SHARE - OTHERS) // PER_CONNECTION
+    available = (files - files // FORMS_SHARE - OTHERS - more_threads) // PER_CONNECTION
     if wanted > available:
-        needed = files_needed(wanted)
+        needed = files_needed(wanted, more_threads)
         raise StartError(
             f"connection limit too high: {wanted} (the open-file limit of {files} allows at most "
             f"{available}, with {PER_CONNECTION} files for each connection; {wanted} need ulimit -n {needed})"

@@ -1,8 +1,8 @@
 """The body of a request while it is received, and the sink that it is written to.
 
 The sink is the application's code. If it raises ``HTTPError``, the request is answered with that error; any
-other exception is logged, and the answer is 500. This module does not handle sockets or framing: it is given
-decoded bytes.
+other exception is logged by the connection, and the answer is 500. This module does not handle sockets or
+framing: it is given decoded bytes.
 
 A body that is too large is answered with 413. Two limits apply, in bytes:
 
@@ -123,9 +123,14 @@ class RequestBody:
             log.exception("unhandled exception while closing the request body of %r", self.request)
 
 
+class SinkError(HTTPError):
+    """An exception of a sink, ``cause``, other than an HTTPError."""
+
+    def __init__(self, cause: Exception) -> None:
+        super().__init__(500, "processing the request body failed")
+        self.cause = cause
+
+
 def _refusal(error: Exception) -> HTTPError:
-    """Return the HTTPError for an exception of the sink; log it unless it is an HTTPError already."""
-    if isinstance(error, HTTPError):
-        return error
-    log.error("unhandled exception while processing a request body", exc_info=error)
-    return HTTPError(500, "processing the request body failed")
+    """Return the HTTPError for an exception of the sink."""
+    return error if isinstance(error, HTTPError) else SinkError(error)

@@ -17,12 +17,14 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterable
+from functools import partial, update_wrapper
 from types import TracebackType
 from typing import TextIO
 
 from reactor.allowed_hosts import AllowedHosts, is_loopback
 from reactor.event_handler import Interest
 from reactor.http11.default_headers import encode_headers
+from reactor.http11.deferred import Deferred
 from reactor.http11.message import HeaderPairs
 from reactor.logs.access_log import FORMATS, AccessLog
 from reactor.logs.slow_callbacks import SlowCallbackLog
@@ -36,8 +38,10 @@ from reactor.server.context import ServerContext, ServerState
 from reactor.server.listen import listen, url_of
 from reactor.server.open_files import connection_limit
 from reactor.server.shutdown import Shutdown
-from reactor.server.worker_pool import THREADS, WorkerPool
+from reactor.server.thread_result import ThreadResult
+from reactor.server.worker_pool import THREADS, WorkerPool, queue_full
 from reactor.settings import Settings
+from reactor.timer import Timer
 from reactor.wakeup import SignalHandle, Wakeup
 
 log = logging.getLogger("reactor")
@@ -94,13 +98,13 @@ class Server:
     ``access_log`` is a text stream that gets one line per request, or None. ``default_headers`` are added to
     every response, as (name, value) pairs. The selector and the clocks can
     be replaced, for tests. With ``instrumentation``, its reactor's selector and clock are used, its hooks are
-    called, and it is closed with the server. ``on_reload`` is called on SIGHUP. Other threads may call
-    ``call_soon``, ``in_background`` and ``stop`` only; everything else belongs to the thread that runs the
-    server.
+    called, and it is closed with the server. ``on_reload`` is called on SIGHUP. ``threads`` is the number of
+    worker threads. ``on_stop`` is called with the server when it is closed after ``run``: all connections are
+    closed then, and the worker threads have ended. Other threads may call ``call_soon``, ``run_in_thread``,
+    ``in_background`` and ``stop`` only; everything else belongs to the thread that runs the server.
 
     ``allowed_hosts`` (host names, or an ``AllowedHosts``) are served in addition to ``localhost`` and IP
-    addresses; requests for other hosts get 403. None allows every host. ``threads`` is the number of worker
-    threads.
+    addresses; requests for other hosts get 403. None allows every host.
     """
 
     def __init__(
@@ -119,16 +123,17 @@ class Server:
         on_reload: Callable[[], None] | None = None,
         allowed_hosts: AllowedHosts | Iterable[str] | None = None,
         threads: int = THREADS,
+        on_stop: Callable[["Server"], None] | None = None,
     ) -> None:
         settings = Settings() if settings is None else settings
-        _check_arguments(routes, host, port, settings, access_log, log_format, default_headers)
+        _check_arguments(routes, host, port, settings, access_log, log_format, default_headers, threads)
         encoded_headers = encode_headers(default_headers)
         if allowed_hosts is not None and not isinstance(allowed_hosts, AllowedHosts):
             allowed_hosts = AllowedHosts(allowed_hosts)
         clock = clock if instrumentation is None else instrumentation.reactor.clock
         lines = AccessLog(access_log, log_format, clock, wall_clock) if access_log is not None else None
         reserved = 0 if instrumentation is None else instrumentation.descriptors
-        limit = connection_limit(settings.max_connections, reserved)
+        limit = connection_limit(settings.max_connections, reserved, threads)
         listener = listen(host, port)
         if instrumentation is None:
             instrumentation = Instrumentation(Reactor(selector, clock), Connection)
@@ -151,9 +156,12 @@ class Server:
             call_soon=self._wakeup.call_soon,
             allowed_hosts=None if allowed_hosts is None else allowed_hosts.at(self.address[0]),
             in_worker=self._workers.submit,
+            worker_queue_is_full=self._workers.is_full,
         )
         self._acceptor = Acceptor(self.context, listener, limit, instrumentation.make_connection)
         self._on_reload = on_reload
+        self._on_stop = on_stop
+        self._has_run = False
         # Checked now: /dev/tty cannot be opened after the terminal was closed.
         self._has_terminal = _has_controlling_terminal()
         self.reactor.register(self._wakeup)
@@ -195,12 +203,14 @@ class Server:
     def run(self, on_ready: Callable[[], None] = lambda: None) -> None:
         """Serve until ``stop`` is called, or, in the main thread, until SIGINT or SIGTERM.
 
-        Call ``on_ready`` once signals are handled. Raise RuntimeError if the server is running already.
+        Call ``on_ready`` once signals are handled; an exception that it raises is raised here, before any
+        request is answered. Raise RuntimeError if the server is running already.
         """
         if self.reactor.thread is not None:
             raise RuntimeError("Server.run() called while the server is running")
         if self.context.state is ServerState.STOPPED:
             raise RuntimeError("Server.run() called after the server has stopped")
+        self._has_run = True
         self.reactor.thread = threading.get_ident()  # also if another loop runs its turns
         try:
             self._signals.interest = Interest.READ  # NONE after a run that ended with an exception
@@ -234,6 +244,50 @@ class Server:
         """
         self._workers.run(function)
 
+    def run_in_thread(self, function: Callable[..., object], *arguments: object) -> Deferred:
+        """Call a function in a worker thread; return its result, which a handler may return.
+
+        May be called from any thread. An exception is handled like one of the handler, or logged if no
+        handler returns the result. A handler may set its ``timeout`` before it returns it. Raise
+        HTTPError(503) if too many functions are waiting, and RuntimeError if the server is closed.
+        """
+        if self._signals.closed:
+            raise RuntimeError("Server.run_in_thread() called after Server.close()")
+        if self._workers.is_full():
+            raise queue_full()
+        result = ThreadResult(partial(function, *arguments), self._call_while_running)
+        self._workers.submit(update_wrapper(partial(result.call), function))  # named in the log
+        return result
+
+    def _call_while_running(self, function: Callable[[], object]) -> bool:
+        return self.context.state is not ServerState.STOPPED and self._wakeup.call_soon(function)
+
+    def after(self, seconds: float, function: Callable[..., object], *arguments: object) -> Timer:
+        """Call a function in the loop's thread after so many seconds, unless the timer is cancelled.
+
+        An exception is logged. Timers end with the server. Raise ValueError for a negative or infinite time,
+        and RuntimeError if the server is closed, or runs in another thread.
+        """
+        return self._start_timer("Server.after()", seconds, partial(function, *arguments))
+
+    def every(self, seconds: float, function: Callable[..., object], *arguments: object) -> Timer:
+        """Call a function in the loop's thread every so many seconds, until the timer is cancelled.
+
+        Calls that were missed, because something blocked the loop, are skipped. After an exception, which is
+        logged, the timer continues. Errors are those of ``after``, and ValueError for 0.
+        """
+        return self._start_timer("Server.every()", seconds, partial(function, *arguments), seconds)
+
+    def _start_timer(
+        self, name: str, seconds: float, function: Callable[[], object], interval: float | None = None
+    ) -> Timer:
+        self.reactor.check_thread(name)
+        if self._signals.closed:
+            raise RuntimeError(f"{name} called after Server.close()")
+        if self.reactor.thread is None:  # no turn sets it
+            self.reactor.now = self.reactor.clock()
+        return Timer(self.reactor, seconds, function, interval)
+
     def stop(self) -> None:
         """Answer the requests that have been received, then stop; if called again, stop immediately.
 
@@ -242,9 +296,10 @@ class Server:
         self._signals.call_soon(self._pass_signal, STOP)
 
     def close(self) -> None:
-        """Close all sockets, including those of open connections.
+        """Close all sockets, including those of open connections, and end the worker threads.
 
-        Raise RuntimeError if called from another thread while the server runs.
+        Wait for a second at most for functions in worker threads, and log those that still run. Raise
+        RuntimeError if called from another thread while the server runs.
         """
         self.reactor.check_thread("Server.close()")
         if self._signals.closed:
@@ -254,6 +309,14 @@ class Server:
         self.context.enter(ServerState.STOPPED)
         self._acceptor.close()
         self.context.close_connections(self._workers.close)
+        try:
+            if self._has_run and self._on_stop is not None:
+                self._on_stop(self)
+        finally:
+            self._release()
+
+    def _release(self) -> None:
+        """Close what a server without connections has open."""
         if self.context.access_log is not None:
             self.context.access_log.close()
         self.reactor.remove(self._wakeup)
@@ -314,11 +377,13 @@ def serve(
     on_reload: Callable[[], None] | None = None,
     allowed_hosts: AllowedHosts | Iterable[str] | None = None,
     threads: int = THREADS,
+    on_stop: Callable[[Server], None] | None = None,
 ) -> None:
     """Serve until SIGINT or SIGTERM; raise StartError if the server cannot listen.
 
-    Print nothing but the access log. Call ``on_ready`` with the server once signals are handled. The other
-    parameters are those of ``Server``.
+    Print nothing but the access log. Call ``on_ready`` with the server once signals are handled; if it raises
+    an exception, the server is closed, and the exception is raised here. The other parameters are those of
+    ``Server``.
     """
     with Server(
         routes,
@@ -332,6 +397,7 @@ def serve(
         on_reload=on_reload,
         allowed_hosts=allowed_hosts,
         threads=threads,
+        on_stop=on_stop,
     ) as server:
         server.run(lambda: on_ready(server))
 
@@ -344,6 +410,7 @@ def _check_arguments(
     access_log: object,
     log_format: object,
     default_headers: object,
+    threads: object,
 ) -> None:
     """Raise ValueError for an invalid argument, which would otherwise fail later, or not be noticed."""
     pairs = isinstance(default_headers, (tuple, list)) and all(
@@ -358,6 +425,7 @@ def _check_arguments(
         ("access_log", access_log, stream, "must be a text stream"),
         ("log_format", log_format, log_format in FORMATS, f"choose from {', '.join(FORMATS)}"),
         ("default_headers", default_headers, pairs, "must be (name, value) pairs"),
+        ("threads", threads, isinstance(threads, int) and threads >= 1, "must be a number, at least 1"),
     ):
         if not valid:
             raise ValueError(f"invalid {name}: {value!r} ({expected})")

@@ -31,6 +31,8 @@ class OnTimeout(Enum):
     CLOSE = "close"
     ANSWER_408 = "answer 408"
     MEASURE_RATE = "measure rate"  # answer 408 if the body is too slow, else start another rate window
+    ANSWER_503 = "answer 503"  # and close: the application has not produced a result
+    SEND_HEARTBEAT = "send heartbeat"  # to a client of server-sent events
     RESET = "reset"  # unless the client has acknowledged bytes
 
 
@@ -59,7 +61,7 @@ class State(Enum):
     """The state of a connection.
 
     ``timeout`` is the name of a field of ``Settings`` without "_timeout". Like ``on_timeout``, it is None for
-    a state that does not wait for the client. ``index`` numbers the states from 0, in the order of the table.
+    a state without a deadline. ``index`` numbers the states from 0, in the order of the table.
     """
 
     index: int
@@ -102,8 +104,8 @@ class State(Enum):
         None,
         "RESPONDING RECEIVING_HEAD RECEIVING_CONTENT CONTINUING IDLE CLOSED",
     )
-    WAITING = Interest.READ, None, None, "RESPONDING FINISHING CLOSED"
-    AWAITING_RESULT = Interest.READ, None, None, "RESPONDING CLOSED"
+    WAITING = Interest.READ, "heartbeat", OnTimeout.SEND_HEARTBEAT, "RESPONDING FINISHING CLOSED"
+    AWAITING_RESULT = Interest.READ, "result", OnTimeout.ANSWER_503, "RESPONDING CLOSED"
     FINISHING = Interest.WRITE, "stall", OnTimeout.RESET, "DRAINING WAITING CLOSED"
     DRAINING = Interest.READ, "linger", OnTimeout.CLOSE, "CLOSED"
     CLOSED = Interest.NONE, None, None, ""
@@ -129,7 +131,7 @@ def table() -> str:
     for state in State:
         interest = state.interest.name if state.interest else "-"
         on_timeout = state.on_timeout.value if state.on_timeout else "-"
-        first, *others = wrap(" ".join(each.name for each in state.successors), 50) or ["-"]
+        first, *others = wrap(" ".join(each.name for each in state.successors), 46) or ["-"]
         rows.append((state.name, interest, state.timeout or "-", on_timeout, first))
         rows += [("", "", "", "", each) for each in others]
-    return "\n".join("{:17}  {:9}  {:11}  {:12}  {}".format(*row) for row in rows)
+    return "\n".join("{:17}  {:9}  {:11}  {:14}  {}".format(*row) for row in rows)

@@ -17,7 +17,7 @@ LAYERS = (
     ("reactor/observe/",),
     ("reactor/server/",),
     ("reactor/logs/",),
-    ("reactor/routing.py", "reactor/basic_auth.py", "reactor/allowed_hosts.py"),
+    ("reactor/routing.py", "reactor/error_handlers.py", "reactor/basic_auth.py", "reactor/allowed_hosts.py"),
     ("reactor/http11/",),
     (
         "reactor/loop.py",

@@ -40,9 +40,9 @@ def test_the_map_explains_every_state() -> None:
         ("keep_alive ", "head       "),
         ("keep_alive   close", "keep_alive   reset"),
         ("answer 408 ", "reset      "),
-        ("measure rate  RESPONDING YIELDING", "measure rate  RESPONDING"),
+        ("measure rate    RESPONDING YIELDING", "measure rate    RESPONDING"),
         ("RESPONDING FINISHING CLOSED", "RESPONDING DRAINING CLOSED"),
-        ("    WAITING            READ       -            -             RESPONDING FINISHING CLOSED\n", ""),
+        ("    WAITING            READ       heartbeat    send heartbeat  RESPONDING FINISHING CLOSED\n", ""),
         ("\n    IDLE ", "\n    IDEL "),
     ],
 )

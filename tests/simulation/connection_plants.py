@@ -180,7 +180,7 @@ def log_another_status(patch: pytest.MonkeyPatch) -> None:
 
 def keep_results(patch: pytest.MonkeyPatch) -> None:
     """Never drop the result of a closed connection."""
-    patch.setattr(Connection, "drop_result", lambda self, deferred: None)
+    patch.setattr(Connection, "drop_result", lambda self: None)
 
 
 def grow_a_cache(patch: pytest.MonkeyPatch) -> None:

@@ -20,6 +20,8 @@ import json
 from math import inf
 
 from reactor.event_handler import DEADLINE, EventHandler, Interest
+from reactor.http11.deferred import Deferred
+from reactor.http11.serializer import ChunkSource
 from reactor.routing import BufferSink
 from reactor.server.connection import STOP_GRACE, Connection
 from reactor.server.context import ServerState
@@ -166,6 +168,13 @@ class Invariants:
         self._site.connections.pop(connection.number, None)
         self._known.pop(connection.number, None)
 
+    def _waits_forever(self, connection: Connection) -> bool:
+        """Return whether it waits for a stream without heartbeats, or a result without a timeout."""
+        body = connection._write_buffer.body
+        if connection.state is State.WAITING:
+            return isinstance(body, ChunkSource) and not body.has_heartbeat
+        return isinstance(body, Deferred) and body.timeout == inf
+
     def _check_deadline(self, connection: Connection) -> None:
         """Check a deadline against the table, and against the turn before."""
         state, deadline, now = connection.state, connection.deadline, self._site.reactor.now
@@ -178,6 +187,8 @@ class Invariants:
         if timeout is None:
             if deadline != inf:
                 self._fail(f"{connection!r} has a deadline, and the table says none")
+            return
+        if deadline == inf and self._waits_forever(connection):
             return
         length = getattr(self._site.settings, f"{timeout}_timeout")
         began = self._site.reactor.began

@@ -27,7 +27,7 @@ from reactor.routing import Router, buffered
 from reactor.server.acceptor import DRAIN_TIME, Acceptor
 from reactor.server.connection import Connection
 from reactor.server.connection_hooks import ConnectionHooks
-from reactor.server.context import ServerContext, ServerState
+from reactor.server.context import Abandoned, ServerContext, ServerState
 from reactor.server.shutdown import Shutdown
 from reactor.server.state import State
 from reactor.server.worker_pool import WorkerPool
@@ -59,11 +59,12 @@ class SimulatedContext(ServerContext):
 
     site: "Site"
 
-    def forget_result(self, connection: Connection) -> None:
+    def forget_result(self, connection: Connection) -> Abandoned:
         """Note that a closed connection no longer counts, which ends the acceptor's pause."""
         before = self.occupied
-        super().forget_result(connection)
+        abandoned = super().forget_result(connection)
         self.site.has_freed_place |= self.occupied < before
+        return abandoned
 
 
 class SimulatedConnection(Connection):
@@ -197,6 +198,23 @@ class Worker(EventHandler):
         self.deadline = self._site.reactor.now + self._random.random() if self._calls else inf
 
 
+class SimulatedPool(WorkerPool):
+    """A worker pool whose functions are called by a ``Worker``."""
+
+    def __init__(self, worker: Worker) -> None:
+        super().__init__()
+        self._worker = worker
+
+    def _has_thread(self) -> bool:
+        self._worker.submit(self._work_once)
+        return True
+
+    def _work_once(self) -> None:
+        task = self._queue.get_nowait()
+        assert task is not None, "the pool is closed"
+        self._call(task)
+
+
 class Site:
     """One server, ready to take turns."""
 
@@ -220,9 +238,7 @@ class Site:
         log = AccessLog(self.log_lines, "json", world.clock, world.wall_clock)
         self.ticker = Ticker(self)
         self.worker = Worker(self)
-        self.pool = WorkerPool()
-        executor: Any = self.worker
-        self.pool._executor = executor
+        self.pool = SimulatedPool(self.worker)
         self.context = SimulatedContext(
             self.reactor,
             self._routes(disk.features),
@@ -290,8 +306,8 @@ class Site:
             self.world.allow_failure(connection.peer, ABORTED)
             self.answers_before_end.setdefault(connection.peer, connection.served)
             connection.abort()
-        for closed, deferred in list(self.context.abandoned.items()):
-            closed.drop_result(deferred)
+        for closed in list(self.context.abandoned):
+            closed.drop_result()
         self.acceptor.close()
         self.reactor.remove(self.signals)
         self.signals.handle.close()
@@ -488,4 +504,5 @@ def choose_settings(world: World) -> Settings:
         turn_requests=choose((2, 64, 64)),
         shutdown_delay=choose((0, 0, 0.5, 3)),
         shutdown_timeout=choose((0, *(8,) * 10, 30)),
+        result_timeout=10_000.0,  # longer than any suspension
     )

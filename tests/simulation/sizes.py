@@ -128,7 +128,7 @@ class Sizes:
             self._fail(f"the loop keeps {len(reactor._deadlines)} deadlines, {reactor._soon}")
         if site.context.abandoned:
             self._fail(f"{len(site.context.abandoned)} results are never dropped")
-        if site.pool._waiting or site.pool._room._value != MAX_WAITING:
+        if site.pool._queue.qsize() or site.pool._room._value != MAX_WAITING:
             self._fail("the worker pool has functions left")
         slots: Any = site.store.compressions
         if slots._value != slots._initial_value:

@@ -57,8 +57,8 @@ def run_section(section: str) -> int:
         if ">>> " in block.text:
             parser = doctest.DocTestParser()
             test = parser.get_doctest(block.text, namespace, section, str(MANUAL), block.line)
+            test.globs = namespace  # not a copy: functions defined before see what examples assign
             runner.run(test, clear_globs=False)
-            namespace = test.globs
             count += len(test.examples)
         else:
             code = "\n" * block.line + block.text

@@ -2,7 +2,6 @@
 
 import logging
 from pathlib import Path
-from typing import cast
 
 import pytest
 
@@ -225,22 +224,6 @@ def test_a_result_that_is_not_a_response_is_a_500(
         assert b"forged" not in client.assert_responds(500).content
         client.get("/canary")
         assert any(record.exc_info for record in caplog.records)
-
-
-@pytest.mark.parametrize("returned", [None, "text", {"json": 1}], ids=repr)
-@pytest.mark.parametrize("version", ["HTTP/1.0", "HTTP/1.1"])
-def test_the_log_says_which_handler_returned_no_response(
-    returned: object, version: str, caplog: pytest.LogCaptureFixture
-) -> None:
-    with Harness(answering(lambda: cast(Response, returned))) as server:
-        client = server.connect()
-        client.send(request("/0", "Connection: keep-alive", version=version))
-        client.assert_responds(500)
-        client.get("/canary")
-    errors = [record.getMessage() for record in caplog.records if record.levelno >= logging.ERROR]
-    kind = type(returned).__name__
-    reason = f"returned {kind} (expected a Response, such as Response.text(...))"
-    assert errors == [f"c1: the handler of GET /0 {reason}"]
 
 
 @pytest.mark.parametrize(

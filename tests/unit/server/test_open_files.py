@@ -14,6 +14,7 @@ from reactor.server.open_files import (
     connection_limit,
     files_needed,
 )
+from reactor.server.worker_pool import THREADS
 
 UNLIMITED = resource.RLIM_INFINITY
 
@@ -85,3 +86,14 @@ def test_a_failure_to_raise_the_soft_limit_is_ignored(monkeypatch: pytest.Monkey
     limit_files(monkeypatch, 256, UNLIMITED)
     monkeypatch.setattr(resource, "setrlimit", refuse)
     assert connection_limit(88) == 88
+
+
+@pytest.mark.parametrize("threads", [THREADS + 1, 40])
+def test_each_further_thread_may_have_a_file(monkeypatch: pytest.MonkeyPatch, threads: int) -> None:
+    limit_files(monkeypatch, 256)
+    connections = connection_limit(0, threads=threads)
+    assert connections == (256 - 256 // FORMS_SHARE - OTHERS - threads + THREADS) // PER_CONNECTION
+    assert connection_limit(connections, threads=threads) == connections
+    with pytest.raises(StartError, match="connection limit too high"):
+        connection_limit(connections + 1, threads=threads)
+    assert connection_limit(0, threads=1) == 88

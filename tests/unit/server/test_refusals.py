@@ -9,7 +9,8 @@ import pytest
 
 from reactor.handlers.files.store import Store
 from reactor.http11.deferred import Deferred
-from reactor.http11.message import Request, Response
+from reactor.http11.message import Request
+from reactor.http11.results import Result
 from tests.conformance.corpus.build import read_corpus
 from tests.conformance.corpus.entry import Entry
 from tests.support.in_process import Answer, Client, Harness
@@ -121,7 +122,7 @@ def test_chunk_extensions_and_trailers_are_checked_and_ignored() -> None:
     answer = routes.resolve("POST", ["post"])[0].handler
 
     @routes.post("/seen")
-    def see(request: Request) -> Response | Deferred:
+    def see(request: Request) -> Result | Deferred:
         seen.append(request)
         return answer(request)
 

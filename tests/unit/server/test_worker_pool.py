@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from reactor import Router, Server
-from reactor.server.worker_pool import MAX_WAITING, THREADS, WorkerPool
+from reactor.server.worker_pool import MAX_QUEUED, MAX_WAITING, THREADS, WorkerPool
 from tests.support.process import TIMEOUT
 
 
@@ -123,3 +123,75 @@ def test_a_server_starts_no_thread_before_it_needs_one(work: Work) -> None:
     assert threading.get_ident() not in work.threads
     server.in_background(work.note)
     assert work.threads[1] == threading.get_ident()
+
+
+# Functions that do not end, and full queues.
+
+
+def test_close_waits_a_limited_time_and_names_what_still_runs(
+    pool: WorkerPool, work: Work, caplog: pytest.LogCaptureFixture
+) -> None:
+    occupy(pool, work)
+    pool.submit(work.note)  # dropped
+    pool.run(work.note)  # called at once
+    pool.close(timeout=0.01)
+    assert work.threads == [threading.get_ident()]
+    (record,) = caplog.records
+    names = ", ".join([f"{__name__}.Work.wait"] * THREADS)
+    assert record.getMessage() == f"worker threads still running after 0.01 s: {names}"
+    work.released.set()
+    pool.close()  # waits for them
+    assert len(work.threads) == 1 + THREADS
+    assert len(caplog.records) == 1
+
+
+def test_threads_that_were_running_end_after_the_pool_is_closed(pool: WorkerPool, work: Work) -> None:
+    occupy(pool, work)
+    threads = pool._threads
+    pool.close(timeout=0.01)
+    work.released.set()
+    for thread in threads:
+        thread.join(TIMEOUT)
+    assert not any(thread.is_alive() for thread in threads)
+    assert len(work.threads) == THREADS
+
+
+def test_the_threads_do_not_keep_the_process_from_ending(pool: WorkerPool, work: Work) -> None:
+    occupy(pool, work)
+    assert all(thread.daemon for thread in pool._threads)
+
+
+def test_a_pool_has_the_number_of_threads_that_was_asked_for(work: Work) -> None:
+    pool = WorkerPool(5)
+    for _ in range(7):
+        pool.submit(work.wait)
+    for _ in range(5):
+        assert work.started.acquire(timeout=TIMEOUT)
+    assert not work.started.acquire(blocking=False)
+    work.released.set()
+    pool.close()
+    assert len(work.threads) == 7
+
+
+@pytest.mark.parametrize("threads", [0, -1])
+def test_a_pool_has_at_least_one_thread(threads: int) -> None:
+    with pytest.raises(ValueError, match=f"invalid threads: {threads} \\(must be at least 1\\)"):
+        WorkerPool(threads)
+
+
+def test_the_queue_is_full_when_the_limit_is_reached(pool: WorkerPool, work: Work) -> None:
+    occupy(pool, work)
+    for _ in range(MAX_QUEUED):
+        assert not pool.is_full()
+        pool.submit(work.note)
+    assert pool.is_full()
+    pool.submit(work.note)  # a later step of a response that has begun
+    work.released.set()
+    pool.close()
+    assert len(work.threads) == THREADS + MAX_QUEUED + 1
+
+
+def test_a_function_called_at_once_may_call_another_one(pool: WorkerPool, work: Work) -> None:
+    pool.close()
+    pool.run(lambda: pool.run(work.note))
+    assert work.threads == [threading.get_ident()]
