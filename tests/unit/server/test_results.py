@@ -10,13 +10,13 @@ from functools import partial
 
 import pytest
 
-from reactor import AuthRouter, Deferred, HTTPError, Request, Response, Router
+from reactor import Deferred, HTTPError, Request, Response
 from reactor.allowed_hosts import AllowedHosts
-from reactor.basic_auth import digest
+from reactor.basic_auth import AuthRouter, digest
 from reactor.http11.deferred import Steps
 from reactor.http11.message import HeaderPairs, LiveStream
 from reactor.http11.results import Result
-from reactor.routing import Handler, buffered
+from reactor.routing import Handler, Router, buffered
 from tests.support.in_process import Answer, Harness
 from tests.support.requests import request
 
