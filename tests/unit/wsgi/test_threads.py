@@ -93,7 +93,7 @@ class Site(ServerThread):
 
     def unread_output(self) -> ClientConnection:
         """Request /output and read nothing of it."""
-        client = ClientConnection(self.server.address[1], receive_buffer=4096)
+        client = ClientConnection(self.server.address[1], receive_buffer=65536)
         self._connections.append(client)
         client.send_head("GET", "/output")
         return client
