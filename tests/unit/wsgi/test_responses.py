@@ -35,6 +35,9 @@ class One:
     def __len__(self) -> int:
         return 1
 
+    def __repr__(self) -> str:
+        return "One()"
+
     def __iter__(self) -> Iterator[bytes]:
         yield b"abc"
 
