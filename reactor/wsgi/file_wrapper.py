@@ -70,7 +70,6 @@ def file_slice(wrapper: FileWrapper, close: Callable[[], object]) -> FileSlice |
     if file is None:
         return None
     try:
-        file.flush()
         descriptor, offset = file.fileno(), file.tell()
         status = os.fstat(descriptor)
     except (OSError, ValueError):  # such as a closed file: reading it raises the error

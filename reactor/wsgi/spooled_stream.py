@@ -158,7 +158,6 @@ class SpooledStream(LiveStream):
             self.closed = True
             self._release()
             self._wake_thread()
-        super().close()
 
     def _wake_thread(self) -> None:
         if self._is_drained():

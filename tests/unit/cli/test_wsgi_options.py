@@ -17,6 +17,12 @@ def app(environ, start_response):
     start_response("200 OK", [("Content-Type", "text/plain"), ("X-Thread", thread)])
     return [environ["REQUEST_METHOD"].encode() + b" " + environ["PATH_INFO"].encode()]
 
+together = threading.Barrier(5, timeout=10)
+
+def meet(environ, start_response):
+    together.wait()
+    return app(environ, start_response)
+
 class Site:
     wsgi = staticmethod(app)
 
@@ -79,6 +85,14 @@ def test_the_number_of_threads(count: str, note: str) -> None:
     with CommandServer("--wsgi", "wsgi_site", "--threads", count) as server:
         assert f"WSGI, {note}" in server.start_line
         assert ("worker" in server.get("/").headers["x-thread"]) == (count != "0")
+
+
+def test_so_many_requests_are_answered_at_once() -> None:
+    with CommandServer("--wsgi", "wsgi_site:meet", "--threads", "5") as server:
+        clients = [server.connect() for _ in range(5)]
+        for client in clients:
+            client.send_head("GET", "/")
+        assert [client.answer().status for client in clients] == [200] * 5
 
 
 @pytest.mark.parametrize(

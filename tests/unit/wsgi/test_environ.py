@@ -148,7 +148,9 @@ def test_what_cannot_be_called_is_refused() -> None:
 def test_errors_are_logged_line_by_line(caplog: pytest.LogCaptureFixture) -> None:
     def app(environ, start_response):  # type: ignore[no-untyped-def]
         print("one\ntwo", file=environ["wsgi.errors"])
-        environ["wsgi.errors"].writelines(["th", "ree\n", "x" * 9000, "fo"])
+        environ["wsgi.errors"].writelines(["th", "ree\n", "x" * 9000])
+        assert caplog.records[-1].getMessage().endswith("x"), "an incomplete line without a limit"
+        environ["wsgi.errors"].writelines(["\n", "x" * 9000, "\n", "fo"])
         environ["wsgi.errors"].write("ur")
         environ["wsgi.errors"].flush()
         start_response("204 No Content", [])
@@ -157,5 +159,5 @@ def test_errors_are_logged_line_by_line(caplog: pytest.LogCaptureFixture) -> Non
     exchange(app)
     texts = [record.getMessage() for record in caplog.records]
     assert texts[:3] == ["application: one", "application: two", "application: three"]
-    assert "".join(text.removeprefix("application: ") for text in texts[3:]) == "x" * 9000 + "four"
+    assert "".join(text.removeprefix("application: ") for text in texts[3:]) == "x" * 18_000 + "four"
     assert max(map(len, texts)) < 8300

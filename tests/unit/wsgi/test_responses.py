@@ -1,11 +1,18 @@
 """What an application returns, and what the client gets: in a thread and in the loop."""
 
 from collections.abc import Iterable, Iterator
+from io import BytesIO
 from typing import Any
 from wsgiref.types import StartResponse, WSGIEnvironment
 
 import pytest
 
+from reactor.http11.headers import Headers
+from reactor.http11.message import Head, Request
+from reactor.http11.target import read_target
+from reactor.wsgi import in_thread
+from reactor.wsgi.application_call import ApplicationCall
+from reactor.wsgi.error_log import ErrorLog
 from tests.support.in_process import Harness, parse_response
 from tests.support.requests import request
 from tests.unit.wsgi.sites import TEXT, Blocks, Exchange, Fixed, exchange, routes_of
@@ -30,6 +37,9 @@ class One:
 
     def __len__(self) -> int:
         return 1
+
+    def __repr__(self) -> str:
+        return "One()"
 
     def __iter__(self) -> Iterator[bytes]:
         yield b"abc"
@@ -317,3 +327,49 @@ def test_one_block_is_taken_in_a_turn_of_the_loop() -> None:
             server.reactor.turn()
             counts.append(len(taken))
     assert counts[-3:] == [2, 3, 4]
+
+
+def test_a_graceful_stop_does_not_end_a_response_from_the_loop() -> None:
+    blocks = Blocks(*[bytes(100_000)] * 30)
+    with Harness(routes_of(Fixed(blocks), in_loop=True)) as server:
+        client = server.connect()
+        client.sock.send(request())
+        for _ in range(10):
+            server.reactor.turn()
+        client.connection.stop()
+        assert (blocks.ended, blocks.closed) == (False, 0)
+        assert client.assert_responds().content == bytes(3_000_000)
+    assert blocks.closed == 1
+
+
+def test_a_first_block_of_content_length_makes_no_stream(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(in_thread, "SpooledStream", None)
+    blocks = Blocks(b"abc")
+    assert framing(exchange(Fixed(blocks, "200 OK", length(3)))) == (200, b"abc", "3")
+    assert framing(exchange(Fixed(Blocks(b"abc"))))[0] == 500  # the stream is missed
+
+
+# Calls that never begin.
+
+
+def refuse(function: object) -> None:
+    raise RuntimeError("no thread")
+
+
+@pytest.mark.parametrize("end", ["start", "abort", "close twice"])
+def test_a_call_that_does_not_begin_closes_the_body(end: str) -> None:
+    body, blocks = BytesIO(b"abc"), Blocks(b"x")
+    read = Request("GET", read_target("GET", b"/"), Head(1), Headers())
+    call = ApplicationCall(Fixed(blocks), read, {"wsgi.input": body}, body, ErrorLog(), set())
+    response = in_thread.ThreadedResponse(call)
+    if end == "start":
+        with pytest.raises(RuntimeError, match="no thread"):
+            response.start(refuse, refuse, lambda: None)
+    elif end == "abort":
+        response.abort()
+    else:
+        call.call(lambda data: None)
+        call.close()
+        call.close()
+        assert blocks.closed == 1
+    assert body.closed

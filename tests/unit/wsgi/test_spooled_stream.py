@@ -115,16 +115,20 @@ def test_the_file_is_a_ring_of_bounded_size() -> None:
     stream.close()
 
 
-def test_the_thread_waits_above_the_mark_until_half_is_read() -> None:
+def test_the_thread_waits_above_the_mark_until_half_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(spooled_stream, "READ_SIZE", 1000)
     stream = small()
     with thread(stream, bytes(LIMIT), bytes(SPOOL), b"last") as one:
         wait_until_it_waits(stream, one)
         assert (stream.size, stream._spooled) == (LIMIT, SPOOL)
         assert len(next(stream)) == LIMIT
-        with stream._changed:
-            assert stream._changed._waiters  # type: ignore[attr-defined]
+        for left in range(SPOOL, SPOOL // 2, -1000):
+            assert stream._spooled == left
+            with stream._changed:
+                assert stream._changed._waiters  # type: ignore[attr-defined]
+            assert len(next(stream)) == 1000
         rest = b"".join(stream)  # until the thread has ended it
-    assert len(rest) == SPOOL + 4
+    assert len(rest) == SPOOL // 2 + 4
     stream.close()
 
 
@@ -183,16 +187,18 @@ def test_a_disk_that_becomes_full_keeps_what_was_written(monkeypatch: pytest.Mon
 
 
 def test_a_file_is_not_closed_while_a_thread_writes_to_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    pwrite = os.pwrite
+    pwrite, descriptors = os.pwrite, []
     stream = small()
 
     def write(descriptor: int, part: bytes, offset: int) -> int:
         stream.close()
-        assert os.fstat(descriptor)  # open: the number cannot be another file's
+        os.fstat(descriptor)  # open: the number cannot be another file's
+        descriptors.append(descriptor)
         return pwrite(descriptor, part, offset)
 
     monkeypatch.setattr(os, "pwrite", write)
     assert not stream.put(bytes(2 * LIMIT))
+    assert len(descriptors) == 1
     assert stream._file is None
 
 

@@ -93,7 +93,7 @@ class Site(ServerThread):
 
     def unread_output(self) -> ClientConnection:
         """Request /output and read nothing of it."""
-        client = ClientConnection(self.server.address[1], receive_buffer=4096)
+        client = ClientConnection(self.server.address[1], receive_buffer=65536)
         self._connections.append(client)
         client.send_head("GET", "/output")
         return client
@@ -174,6 +174,28 @@ def leave(site: Site, client: ClientConnection) -> None:
 def stop_at_once(site: Site, client: ClientConnection) -> None:
     site.server.stop()
     site.server.stop()
+
+
+def test_an_iterable_that_has_no_data_yet_is_closed_when_its_client_leaves() -> None:
+    def output() -> Iterator[bytes]:
+        while True:
+            yield b""
+
+    with Site(output()) as site:
+        client = site.unread_output()
+        site.wait_for_threads(lambda: bool(site.app.calls))
+        client.close()
+        assert site.app.output.closed.wait(TIMEOUT)
+        site.assert_threads_are_free()
+
+
+def test_a_first_block_above_all_limits_is_sent() -> None:
+    block = bytes(MAX_SPOOLED + 2_000_000)
+    with Site([block]) as site:
+        client = site.connect()
+        client.send_head("GET", "/output")
+        assert client.answer().content == block
+        site.assert_threads_are_free()
 
 
 @pytest.mark.parametrize("end", [leave, stop_at_once])
