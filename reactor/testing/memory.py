@@ -29,6 +29,7 @@ from reactor.settings import Settings
 
 log = logging.getLogger("reactor")
 
+WORKER = "reactor-worker"  # the first part of the names of worker threads
 MAX_UNREAD = 1 << 20  # bytes; a socket is not writable while the client has not read so many
 
 
@@ -266,7 +267,7 @@ class MemoryServer:
 
 
 class _ErrorLog(logging.Handler):
-    """Collects the errors that are logged during a ``with`` statement, in its thread, as exceptions."""
+    """Collects, as exceptions, the errors that the loop and worker threads log in a ``with`` statement."""
 
     def __init__(self, enabled: bool) -> None:
         super().__init__(logging.ERROR if enabled else logging.CRITICAL + 1)
@@ -281,8 +282,10 @@ class _ErrorLog(logging.Handler):
         log.removeHandler(self)
 
     def emit(self, record: logging.LogRecord) -> None:
-        if record.thread == self._thread:
-            error = record.exc_info[1] if record.exc_info else None
+        error = record.exc_info[1] if record.exc_info else None
+        # A worker thread reports an exception in this way if there is no other.
+        in_worker = error is not None and (record.threadName or "").startswith(WORKER)
+        if in_worker or record.thread == self._thread:
             self._errors.append(error or RuntimeError(record.getMessage()))
 
     def raise_first(self) -> None:

@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import logging
 import threading
 from collections.abc import Iterator
 from functools import partial
@@ -203,6 +204,18 @@ def test_an_error_of_a_handler_is_raised_or_answered_by_500(application: Applica
         assert len(client._server._context.connections) == 1
     with Client(application.routes, raise_errors=False) as client:
         assert client.get("/fails").status == 500
+
+
+def test_an_exception_that_a_worker_thread_logs_is_raised(application: Application, client: Client) -> None:
+    def steps(error: Exception | None) -> Any:
+        yield lambda: logging.getLogger("reactor").error("planted", exc_info=error)
+        return Response.text("done")
+
+    application.routes.get("/fails")(lambda request: Deferred(steps(PlantedError())))
+    application.routes.get("/logs")(lambda request: Deferred(steps(None)))
+    with pytest.raises(PlantedError):
+        client.get("/fails")
+    assert client.get("/logs").text == "done"
 
 
 def test_a_response_that_breaks_off_is_raised(application: Application) -> None:
