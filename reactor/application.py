@@ -49,21 +49,19 @@ class Response(message.Response):
 
     @staticmethod
     def events(headers: HeaderSource = ()) -> "EventsResponse":
-        """Make a response of server-sent events; send them with its ``stream``."""
+        """Make a response of server-sent events; send them with its ``content``."""
         return EventsResponse(headers)
 
 
 class EventsResponse(Response):
-    """A response with a stream of events, which is sent until the stream is closed."""
+    """A response whose ``content`` is a stream of events, which is sent until it is closed."""
 
-    __slots__ = ("stream",)
+    __slots__ = ()
 
-    # In place of the method that makes a response of an iterable, which has no use here.
-    stream: EventStream  # type: ignore[assignment]
+    content: EventStream
 
     def __init__(self, headers: HeaderSource = ()) -> None:
-        self.stream = EventStream()
-        super().__init__(200, self.stream, event_stream_headers(headers))
+        super().__init__(200, EventStream(), event_stream_headers(headers))
 
 
 class Router(routing.Router):

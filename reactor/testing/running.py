@@ -24,6 +24,8 @@ class ServerOptions(TypedDict, total=False):
     instrumentation: Instrumentation
     on_reload: Callable[[], None]
     allowed_hosts: AllowedHosts | Iterable[str]
+    threads: int
+    on_stop: Callable[[Server], None]
 
 
 @contextmanager

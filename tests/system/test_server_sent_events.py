@@ -29,7 +29,7 @@ readers, count, interval = int(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3]
 @routes.get("/events")
 def events(request):
     response = Response.events()
-    streams.append(response.stream)
+    streams.append(response.content)
     if len(streams) == readers:
         connected.set()
     return response

@@ -2,7 +2,7 @@
 
 import pytest
 
-from reactor import EventsResponse, EventStream, LiveStream, Response
+from reactor import EventsResponse, EventStream, Response
 from reactor.http11.event_stream import format_event
 
 
@@ -92,8 +92,7 @@ def test_a_heartbeat_is_a_comment_unless_an_event_is_buffered() -> None:
 def test_the_response_has_the_stream_and_its_headers() -> None:
     response = Response.events()
     assert isinstance(response, EventsResponse)
-    assert isinstance(response.stream, LiveStream)
-    assert response.content is response.stream
+    assert isinstance(response.content, EventStream)
     assert (response.status, response.headers) == (
         200,
         (("Content-Type", "text/event-stream"), ("Cache-Control", "no-cache")),

@@ -24,7 +24,7 @@ class Site(Harness):
 
     def respond(self) -> Response:
         response = Response.events()
-        self.streams.append(response.stream)
+        self.streams.append(response.content)
         return response
 
     def subscribe(self, version: str = "HTTP/1.1") -> Client:
