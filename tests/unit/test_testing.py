@@ -198,7 +198,7 @@ def test_an_error_of_a_handler_is_raised_or_answered_by_500(application: Applica
     expected = RuntimeError if handler is returns_nothing else PlantedError
     with Client(application.routes) as client:
         for send in (client.get, partial(client.stream, "GET")):
-            with pytest.raises(expected, match="NoneType" if handler is returns_nothing else None):
+            with pytest.raises(expected, match="returned None" if handler is returns_nothing else None):
                 send("/fails")
         assert client.get("/echo").status == 200
         assert len(client._server._context.connections) == 1
