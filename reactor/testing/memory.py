@@ -283,7 +283,7 @@ class _ErrorLog(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         error = record.exc_info[1] if record.exc_info else None
-        # A worker thread reports an exception in this way if there is no other.
+        # A worker thread only logs an exception if no response can report it.
         in_worker = error is not None and (record.threadName or "").startswith(WORKER)
         if in_worker or record.thread == self._thread:
             self._errors.append(error or RuntimeError(record.getMessage()))

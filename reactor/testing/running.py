@@ -17,15 +17,15 @@ class ServerOptions(TypedDict, total=False):
     """The parameters of ``Server`` that a test may use."""
 
     host: str
-    settings: Settings
-    access_log: TextIO
+    settings: Settings | None
+    access_log: TextIO | None
     log_format: str
     default_headers: HeaderPairs
-    instrumentation: Instrumentation
-    on_reload: Callable[[], None]
-    allowed_hosts: AllowedHosts | Iterable[str]
+    instrumentation: Instrumentation | None
+    on_reload: Callable[[], None] | None
+    allowed_hosts: AllowedHosts | Iterable[str] | None
     threads: int
-    on_stop: Callable[[Server], None]
+    on_stop: Callable[[Server], None] | None
 
 
 @contextmanager

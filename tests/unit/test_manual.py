@@ -7,6 +7,7 @@ module that is imported.
 import doctest
 import inspect
 import re
+from pathlib import Path
 from typing import NamedTuple
 
 import pytest
@@ -48,9 +49,9 @@ BLOCKS = read_blocks()
 SECTIONS = list(dict.fromkeys(each.section for each in BLOCKS))
 
 
-def run_section(section: str) -> int:
+def run_section(section: str, folder: Path) -> int:
     """Run the blocks of a section; return the number of examples, and fail at the first wrong one."""
-    namespace: dict[str, object] = {"__name__": "manual", "Client": reactor.testing.Client}
+    namespace: dict[str, object] = {"__name__": "manual", "Client": reactor.testing.Client, "folder": folder}
     runner = doctest.DebugRunner(optionflags=doctest.ELLIPSIS, verbose=False)
     count = 0
     for block in [each for each in BLOCKS if each.section == section]:
@@ -67,11 +68,11 @@ def run_section(section: str) -> int:
 
 
 @pytest.mark.parametrize("section", SECTIONS)
-def test_the_examples_of_a_section_run(section: str) -> None:
+def test_the_examples_of_a_section_run(section: str, tmp_path: Path) -> None:
     for name in FRAMEWORKS:
         if any(f"from {name} import" in each.text for each in BLOCKS if each.section == section):
             pytest.importorskip(name)
-    assert run_section(section)
+    assert run_section(section, tmp_path)
 
 
 def test_the_manual_has_all_sections_and_recipes() -> None:
@@ -103,11 +104,11 @@ def test_every_public_name_has_an_example(name: str) -> None:
     assert re.search(rf"{re.escape(name)}\b", code)
 
 
-def test_a_wrong_example_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_wrong_example_fails(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     wrong = [Block("wrong", 0, ">>> 1 + 1\n3\n")]
     monkeypatch.setattr("tests.unit.test_manual.BLOCKS", wrong)
     with pytest.raises(doctest.DocTestFailure):
-        run_section("wrong")
+        run_section("wrong", tmp_path)
 
 
 def test_every_public_name_has_a_docstring() -> None:
