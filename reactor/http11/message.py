@@ -245,7 +245,7 @@ class LiveStream:
         self._wake()
 
     def on_stop(self) -> None:
-        """End the stream, because the server is stopping; a subclass that ends by itself may go on."""
+        """End the stream, because the server is stopping; a subclass that ends by itself may continue."""
         self.close()
 
     def subscribe(self, wake: Callable[[], object]) -> bool:

@@ -25,7 +25,7 @@ class LoopStream(LiveStream):
         return next(self._blocks)
 
     def on_stop(self) -> None:
-        """Go on: the application ends the response."""
+        """Continue: the application ends the response."""
 
     def close(self) -> None:
         """Close the iterable."""

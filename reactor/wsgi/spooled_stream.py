@@ -150,7 +150,7 @@ class SpooledStream(LiveStream):
         return data
 
     def on_stop(self) -> None:
-        """Go on: the application ends the response."""
+        """Continue: the application ends the response."""
 
     def close(self) -> None:
         """Note that the client has disconnected, or that everything was sent; wake the thread."""

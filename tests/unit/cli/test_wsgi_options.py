@@ -186,6 +186,15 @@ def test_options_of_the_environment_apply(monkeypatch: pytest.MonkeyPatch) -> No
         assert "WSGI, 3 threads" in server.start_line
 
 
+def test_an_application_takes_precedence_over_a_directory_of_the_environment(folder: Path) -> None:
+    extra = {"REACTOR_DIRECTORY": str(folder), "REACTOR_CORS": "null", "REACTOR_AUTH_UPLOAD": "a:b"}
+    with CommandServer("--wsgi", "wsgi_site", extra=extra) as server, server.connect() as client:
+        answer = client.post("/files/a", b"x")
+        assert (answer.status, answer.content) == (200, b"POST /files/a")
+        assert "access-control-allow-origin" not in answer.headers
+    assert run_main("--port", "0", str(folder), REACTOR_WSGI="wsgi_site").returncode == 2
+
+
 def test_an_allowed_host_reaches_the_application() -> None:
     with (
         CommandServer("--wsgi", "wsgi_site", "--allowed-host", "good.test") as server,
