@@ -8,6 +8,7 @@ block, or while it waits.
 import logging
 from collections.abc import Callable, Iterable
 from functools import partial
+from math import inf
 
 from reactor.http11.deferred import Call, Deferred
 from reactor.http11.errors import HTTPError
@@ -28,7 +29,7 @@ class ThreadedResponse(Deferred):
     __slots__ = ("_call", "_is_called", "_stream", "_submit")
 
     def __init__(self, call: ApplicationCall) -> None:
-        super().__init__()
+        super().__init__(timeout=inf)  # as with other WSGI servers, the application decides
         self._call = call
         self._is_called = False
         self._stream: SpooledStream | None = None
