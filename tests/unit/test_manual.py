@@ -82,7 +82,7 @@ def test_the_manual_has_all_sections_and_recipes() -> None:
 
 def public_names() -> set[str]:
     """Return all names that the manual must show."""
-    names = set(reactor.__all__) | set(reactor.testing.__all__) | set(reactor.wsgi.__all__) | {"AuthRouter"}
+    names = set(reactor.__all__) | set(reactor.testing.__all__) | set(reactor.wsgi.__all__)
     methods = (
         (reactor.Request, "json form text"),
         (reactor.Response, "text html json redirect file stream events"),
