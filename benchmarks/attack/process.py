@@ -42,7 +42,8 @@ class Attackers(EventHandler):
 
     def __init__(self, group: ClientGroup, settings: AttackSettings, count: int, server: int) -> None:
         super().__init__(deadline=group.clock())
-        self._group, self._settings, self._server = group, settings, psutil.Process(server)
+        self._group, self._settings = group, settings
+        self._servers = [psutil.Process(server), *psutil.Process(server).children()]
         self._descriptors = self._resident = 0
         self._events = Counter[str]()
         self._clients = [Attacker(group, settings, self._events, number) for number in range(count)]
@@ -50,9 +51,8 @@ class Attackers(EventHandler):
 
     def on_deadline(self) -> None:
         """Observe the server."""
-        processes = [self._server, *self._server.children()]
-        self._descriptors = max(self._descriptors, sum(each.num_fds() for each in processes))
-        self._resident = max(self._resident, sum(each.memory_info().rss for each in processes))
+        self._descriptors = max(self._descriptors, sum(each.num_fds() for each in self._servers))
+        self._resident = max(self._resident, sum(each.memory_info().rss for each in self._servers))
         self.deadline = self._group.reactor.now + WATCH_INTERVAL
 
     def arrive(self, seconds: float) -> None:
