@@ -1,7 +1,8 @@
 """Error handlers: functions that make the responses to errors (``Router.error``).
 
 1. That of the error's status precedes those of its type, and the type's own precede those of its bases.
-2. Only an HTTPError has a status. Any other exception becomes a 500 if its type has no handler.
+2. Only an HTTPError has a status, and only handlers for HTTPError and its subclasses apply to it. Any other
+   exception becomes a 500 if its type has no handler.
 3. Text, bytes and JSON get the status of the error. A Response keeps its own, and gets the headers of the
    error that it lacks, such as Allow.
 4. An error handler that fails is logged, and the client gets the default response with 500.
@@ -50,15 +51,12 @@ class ErrorHandlers:
             return None
         if isinstance(error, HTTPError) and error.status in self._handlers:
             return self._handlers[error.status]
+        # One for KeyError must not answer a field that the client omitted, nor one for Exception every refusal.
+        base: type[Exception] = HTTPError if isinstance(error, HTTPError) else Exception
         for each in type(error).__mro__:
-            if each in self._handlers:
+            if each in self._handlers and issubclass(each, base):
                 return self._handlers[each]
         return None
-
-    def expects(self, error: Exception) -> bool:
-        """Return whether an exception has a handler that is more specific than one for any exception."""
-        handler = self.find(error)
-        return handler is not None and handler is not self._handlers.get(Exception)
 
     def respond(self, request: Request, error: Exception) -> Response:
         """Return the response to an error, by its handler or by default."""

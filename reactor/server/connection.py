@@ -484,7 +484,14 @@ class Connection(EventHandler, ConnectionHooks):
 
         The application's error handler may have made it. If it is invalid, the client gets the default.
         """
-        response = self._context.router.error_handlers.respond(request, self._log_error(request, error))
+        handlers = self._context.router.error_handlers
+        cause = error.cause if isinstance(error, SinkError) else error
+        if isinstance(cause, ResultError):
+            shown: Exception = HTTPError(500, HANDLER_FAILED)
+        else:
+            shown = error if handlers.find(cause) is None else cause
+        response = handlers.respond(request, shown)
+        self._log_error(request, error, cause, response.status)
         try:
             return self._enqueue_response(request, with_missing_headers(response, headers))
         except Exception as invalid:
@@ -493,22 +500,18 @@ class Connection(EventHandler, ConnectionHooks):
                 close_content(response.content)
         return self._enqueue_response(request, error_response(request, HTTPError(500, HANDLER_FAILED)))
 
-    def _log_error(self, request: Request, error: Exception) -> Exception:
-        """Log an error; return the one to respond to."""
-        handlers = self._context.router.error_handlers
-        cause = error.cause if isinstance(error, SinkError) else error
+    def _log_error(self, request: Request, error: Exception, cause: Exception, status: int) -> None:
+        """Log an error that was answered with this status; ``cause`` is what a sink raised, or the error."""
         if isinstance(cause, HTTPError):
             log.info("c%d: %d %s", self.number, cause.status, cause.reason)
         elif isinstance(cause, ResultError):
             self._log_wrong_result(request, cause)
-            return HTTPError(500, HANDLER_FAILED)
-        elif handlers.expects(cause):
+        elif status < 500:
             log.info("c%d: %r: %s: %s", self.number, request, type(cause).__qualname__, cause)
         elif cause is error:
             log.error("c%d: unhandled exception in the handler of %r", self.number, request, exc_info=cause)
         else:
             log.error("unhandled exception while processing a request body", exc_info=cause)
-        return error if cause is error or handlers.find(cause) is None else cause
 
     def _log_wrong_result(self, request: Request, error: ResultError) -> None:
         assert self.route is not None, "a result without a route"

@@ -7,7 +7,7 @@ from typing import cast
 import pytest
 
 from reactor.error_handlers import ErrorKey
-from reactor.http11.errors import HostError, HTTPError, LoginError, ProblemError, ProtocolError
+from reactor.http11.errors import HostError, HTTPError, LoginError, MissingFieldError, ProblemError, ProtocolError
 from reactor.http11.headers import Headers
 from reactor.http11.message import Head, Request, Response
 from reactor.http11.results import Result
@@ -42,7 +42,9 @@ def respond(keys: list[ErrorKey], error: Exception) -> bytes:
         ([Exception, LookupError], KeyError(), LookupError),
         ([Exception, LookupError, KeyError], KeyError(), KeyError),
         ([Exception, 500], KeyError(), Exception),
-        ([Exception], HTTPError(404, ""), Exception),
+        ([Exception], HTTPError(404, ""), None),
+        ([KeyError, LookupError, Exception], MissingFieldError("field", "q"), None),
+        ([KeyError, HTTPError], MissingFieldError("field", "q"), HTTPError),
         ([500], KeyError(), 500),
         ([HTTPError], KeyError(), HTTPError),
         ([404, ValueError], KeyError(), None),

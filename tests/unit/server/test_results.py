@@ -255,15 +255,17 @@ def test_wrong_passwords_get_the_error_handlers_response_after_the_delay() -> No
 @pytest.mark.parametrize(
     ("keys", "status", "content", "level", "has_trace"),
     [
-        ([KeyError], 500, b"KeyError", logging.INFO, False),
-        ([LookupError], 500, b"KeyError", logging.INFO, False),
-        ([Exception], 500, b"KeyError", logging.ERROR, True),
+        ([KeyError], 404, b"KeyError", logging.INFO, False),
+        ([LookupError], 499, b"KeyError", logging.INFO, False),
+        ([Exception], 400, b"KeyError", logging.INFO, False),
+        ([KeyError], 500, b"KeyError", logging.ERROR, True),
+        ([Exception], 503, b"KeyError", logging.ERROR, True),
         ([500], 500, b"HTTPError", logging.ERROR, True),
         ([HTTPError], 500, b"HTTPError", logging.ERROR, True),
         ([ValueError], 500, b"", logging.ERROR, True),
     ],
 )
-def test_exceptions_with_a_handler_of_their_type_are_logged_in_one_line(
+def test_exceptions_are_logged_with_a_traceback_unless_the_client_is_to_blame(
     where: str,
     keys: list[int],
     status: int,
@@ -278,7 +280,7 @@ def test_exceptions_with_a_handler_of_their_type_are_logged_in_one_line(
     sink = failing if where == "sink" else buffered(9)
     routes.post("/", sink=sink)(failing)  # type: ignore[arg-type]
     for key in keys:
-        routes.error(key)(lambda request, error: type(error).__name__)
+        routes.error(key)(lambda request, error: Response.text(type(error).__name__, status))
     with Harness(routes) as server:
         answer = send(server, request("/", method="POST", content=b"1"))
     assert answer.status == status
