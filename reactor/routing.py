@@ -249,9 +249,15 @@ class Router:
     def route(
         self, method: str, pattern: str, sink: SinkFactory | None = None, limits: HeaderPairs = ()
     ) -> Callable[[Function], Function]:
-        """Register a function for a method; raise ValueError for an invalid method or pattern."""
+        """Register a function for a method.
+
+        ``sink`` opens the sink for the body of a request. ``limits`` are headers that say which bodies are
+        accepted, for 413 and responses to OPTIONS. Raise ValueError for an invalid method or pattern.
+        """
         if method not in METHODS:
             raise ValueError(f"invalid method: {method!r} (expected one of {', '.join(METHODS)})")
+        if sink is not None and not callable(sink):
+            raise TypeError(f"invalid sink: {sink!r} (expected a function, such as buffered(10_000))")
 
         def register(function: Function) -> Function:
             node = self._node(pattern)

@@ -8,7 +8,8 @@
         rows = yield partial(query_database, name)  # called in a worker thread
         return str(rows)  # the rest of the generator runs in the loop
 
-Or the application keeps the ``Deferred``, and calls ``resolve`` or ``fail`` later.
+``Deferred(function)`` calls one function in a worker thread; its result is the response. Or the application
+keeps the ``Deferred``, and calls ``resolve`` or ``fail`` later.
 """
 
 from collections.abc import Callable, Generator
@@ -30,11 +31,17 @@ def call_at_once(function: Callable[[], object]) -> None:
     function()
 
 
+def _only_step(function: Callable[[], Result]) -> Steps:
+    result: Result = yield function
+    return result
+
+
 class Deferred:
     """A response that is known later; a handler returns it in place of a ``Response``.
 
-    Each function that ``steps`` yields is called in a worker thread. An exception that it raises is raised in
-    ``steps``; one that ``steps`` raises is handled like one of the handler. Without steps, the application
+    ``steps`` is a generator, or a function that is the only step, whose result is the response. Each function
+    that ``steps`` yields is called in a worker thread. An exception that it raises is raised in ``steps``; one
+    that ``steps`` raises is handled like one of the handler. Without steps, the application
     calls ``resolve`` or ``fail``, once, in any thread. If neither happens within ``timeout`` seconds, the
     client gets 503; None: that of the settings; ``math.inf``: wait without a limit. ``closed`` becomes true
     when the client has disconnected or got 503, so that the response will be dropped. A Deferred belongs to
@@ -60,12 +67,16 @@ class Deferred:
         "timeout",
     )
 
-    def __init__(self, steps: Steps | None = None, timeout: float | None = None) -> None:
+    def __init__(
+        self, steps: Steps | Callable[[], Result] | None = None, timeout: float | None = None
+    ) -> None:
         if timeout is not None and not timeout > 0:  # also a NaN
             raise ValueError(f"invalid timeout: {timeout!r} (expected seconds above 0, or math.inf for none)")
         self.timeout = timeout
         self._lock = RLock()  # a signal handler written in Python may interrupt resolve(), and call it
-        self._steps = steps
+        self._steps = _only_step(steps) if callable(steps) else steps
+        if not isinstance(self._steps, Generator | None):
+            raise TypeError(f"Deferred() takes a generator or a function, not {type(steps).__name__}")
         self._started = False
         self._cancelled = False
         self._outcome: object = None
@@ -152,6 +163,11 @@ class Deferred:
         except Exception as raised:
             self._end(None, raised)
         else:
+            if not callable(step):
+                steps.close()
+                kind = type(step).__name__
+                self._end(None, TypeError(f"a step of a Deferred is {kind} (expected a function to call)"))
+                return
             self._in_worker(update_wrapper(partial(self._run, steps, step), step))  # named in the log
 
     def _run(self, steps: Steps, step: Callable[[], object]) -> None:

@@ -2,22 +2,28 @@
 
 from collections.abc import Mapping
 
+from reactor.http11.header_pairs import HeaderSource, header_pairs
 from reactor.settings import format_size
 
 
 class HTTPError(Exception):
-    """An error response: its status (400 to 599), the reason in one line, and headers as (name, value) pairs.
+    """An error response: its status (400 to 599), the reason in one line, and headers.
 
-    Handlers, sinks and checks raise it to refuse a request. Raises ValueError for any other status.
+    Handlers, sinks and checks raise it to refuse a request. The client gets the reason, which is also the
+    text of the exception. ``headers`` are a mapping, or (name, value) pairs. Raises ValueError for any other
+    status.
     """
 
-    def __init__(self, status: int, reason: str, headers: tuple[tuple[str, str], ...] = ()) -> None:
+    def __init__(self, status: int, reason: str, headers: HeaderSource = ()) -> None:
         if status not in range(400, 600):
             raise ValueError(f"invalid error status: {status!r} (expected 400 to 599)")
         super().__init__(status, reason)
         self.status = status
         self.reason = reason
-        self.headers = headers
+        self.headers = header_pairs(headers)
+
+    def __str__(self) -> str:
+        return self.reason
 
 
 class ProblemError(HTTPError):
@@ -30,7 +36,7 @@ class ProblemError(HTTPError):
         self,
         status: int,
         reason: str,
-        headers: tuple[tuple[str, str], ...],
+        headers: HeaderSource,
         name: str,
         members: Mapping[str, str | int],
     ) -> None:
@@ -55,9 +61,7 @@ class LoginError(HTTPError):
     A request without credentials is an HTTPError(401), which is answered at once.
     """
 
-    def __init__(
-        self, status: int, reason: str, headers: tuple[tuple[str, str], ...] = (), user: str = ""
-    ) -> None:
+    def __init__(self, status: int, reason: str, headers: HeaderSource = (), user: str = "") -> None:
         super().__init__(status, reason, headers)
         self.user = user
 

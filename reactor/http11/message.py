@@ -22,6 +22,9 @@ from reactor.http11.body import JSONValue, read_json, read_text
 from reactor.http11.cookies import read_cookies
 from reactor.http11.errors import error_body
 from reactor.http11.form import Form, read_form, read_query
+from reactor.http11.header_pairs import HeaderPairs as HeaderPairs
+from reactor.http11.header_pairs import HeaderSource as HeaderSource
+from reactor.http11.header_pairs import header_pairs as header_pairs
 from reactor.http11.headers import Headers
 from reactor.http11.multidict import Cookies, MultiDict
 from reactor.http11.target import Target
@@ -35,11 +38,6 @@ BYTES = (("Content-Type", "application/octet-stream"),)
 # Text is compressed from this size on, in bytes: below, gzip saves nothing.
 COMPRESS_MIN_SIZE = 256
 REDIRECTS = (301, 302, 303, 307, 308)
-
-# Headers as (name, value) pairs.
-HeaderPairs = tuple[tuple[str, str], ...]
-# The same, or a mapping from name to value: what an application may pass.
-HeaderSource = Mapping[str, str] | Iterable[tuple[str, str]]
 
 # Path parameters by name; read-only.
 Params = Mapping[str, str]
@@ -276,15 +274,6 @@ class LiveStream:
 
 
 Content = bytes | FileSlice | LiveStream | Iterable[bytes]
-
-
-def header_pairs(headers: HeaderSource) -> HeaderPairs:
-    """Return headers as a tuple of pairs.
-
-    >>> header_pairs({"Location": "/"})
-    (('Location', '/'),)
-    """
-    return tuple(headers.items() if isinstance(headers, Mapping) else headers)
 
 
 class Response:

@@ -7,7 +7,14 @@ from typing import cast
 import pytest
 
 from reactor.error_handlers import ErrorKey
-from reactor.http11.errors import HostError, HTTPError, LoginError, MissingFieldError, ProblemError, ProtocolError
+from reactor.http11.errors import (
+    HostError,
+    HTTPError,
+    LoginError,
+    MissingFieldError,
+    ProblemError,
+    ProtocolError,
+)
 from reactor.http11.headers import Headers
 from reactor.http11.message import Head, Request, Response
 from reactor.http11.results import Result

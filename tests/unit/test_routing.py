@@ -373,3 +373,8 @@ def test_a_route_added_during_a_lookup_is_found_next() -> None:
         client.assert_responds(404)
         client.send(request("/late"))
         client.assert_responds(200)
+
+
+def test_a_sink_that_is_no_function_is_refused_at_registration() -> None:
+    with pytest.raises(TypeError, match=r"invalid sink: 10 \(expected a function, such as buffered"):
+        Router().post("/", 10)  # type: ignore[arg-type]

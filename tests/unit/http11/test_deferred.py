@@ -40,6 +40,41 @@ def fail(error: BaseException) -> None:
     raise error
 
 
+def test_a_function_is_the_only_step(threads: Threads) -> None:
+    deferred = Deferred(partial(str, 1))
+    threads.start(deferred)
+    assert (len(threads.worker), deferred.done) == (1, False)
+    threads.run()
+    assert deferred.result().content == b"1"
+    failing = Deferred(partial(fail, KeyError("planted")))  # type: ignore[arg-type]
+    threads.start(failing)
+    threads.run()
+    with pytest.raises(KeyError, match="planted"):
+        failing.result()
+
+
+def test_a_step_that_is_no_function_is_an_error(threads: Threads) -> None:
+    closed = []
+
+    def steps() -> Steps:
+        try:
+            yield 5  # type: ignore[misc]
+        finally:
+            closed.append(True)
+        return RESPONSE
+
+    deferred = Deferred(steps())
+    threads.start(deferred)
+    assert closed
+    with pytest.raises(TypeError, match=r"a step of a Deferred is int \(expected a function to call\)"):
+        deferred.result()
+
+
+def test_a_deferred_takes_a_generator_or_a_function() -> None:
+    with pytest.raises(TypeError, match="takes a generator or a function, not int"):
+        Deferred(5)  # type: ignore[arg-type]
+
+
 def test_steps_run_in_the_worker_and_what_follows_in_the_loop(threads: Threads) -> None:
     order: list[object] = []
 

@@ -3,8 +3,9 @@
 import pytest
 
 import reactor
-from reactor.http11.errors import HTTPError, ProtocolError, content_too_large
+from reactor.http11.errors import HTTPError, MissingFieldError, ProtocolError, content_too_large
 from reactor.http11.head import HeadReader
+from reactor.http11.header_pairs import HeaderSource
 from reactor.http11.parser import Parser
 from reactor.settings import Settings
 
@@ -64,3 +65,15 @@ def test_a_refusal_shows_the_value_of_the_client_in_ascii_and_shortened(head: by
 @pytest.mark.parametrize(("limit", "size"), [(1 << 30, "1 GiB"), (3 << 10, "3 KiB"), (1025, "1025 bytes")])
 def test_a_limit_is_written_with_its_unit(limit: int, size: str) -> None:
     assert content_too_large(limit).reason == f"request body exceeds {size}"
+
+
+@pytest.mark.parametrize(
+    "headers", [{"A": "1", "B": "2"}, [("A", "1"), ("B", "2")], (("A", "1"), ("B", "2"))]
+)
+def test_an_error_takes_headers_as_a_response_does(headers: HeaderSource) -> None:
+    assert HTTPError(404, "gone", headers).headers == (("A", "1"), ("B", "2"))
+
+
+def test_the_text_of_an_error_is_its_reason() -> None:
+    assert str(HTTPError(404, "no such item")) == "no such item"
+    assert str(MissingFieldError("field", "q")) == "missing field: 'q'"
