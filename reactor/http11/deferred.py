@@ -40,12 +40,12 @@ class Deferred:
     """A response that is known later; a handler returns it in place of a ``Response``.
 
     ``steps`` is a generator, or a function that is the only step, whose result is the response. Each function
-    that ``steps`` yields is called in a worker thread. An exception that it raises is raised in ``steps``; one
-    that ``steps`` raises is handled like one of the handler. Without steps, the application
-    calls ``resolve`` or ``fail``, once, in any thread. If neither happens within ``timeout`` seconds, the
-    client gets 503; None: that of the settings; ``math.inf``: wait without a limit. ``closed`` becomes true
-    when the client has disconnected or got 503, so that the response will be dropped. A Deferred belongs to
-    one response. Raise ValueError for a timeout that is not positive.
+    that ``steps`` yields is called in a worker thread. An exception that it raises is raised in ``steps``;
+    one that ``steps`` raises is handled like one of the handler. Without steps, the application calls
+    ``resolve`` or ``fail``, once, in any thread. If neither happens within ``timeout`` seconds, the client
+    gets 503; None: that of the settings; ``math.inf``: wait without a limit. ``closed`` becomes true when the
+    client has disconnected or got 503, so that the response will be dropped. A Deferred belongs to one
+    response. Raise ValueError for a timeout that is not positive.
     """
 
     # True if a function waits in the worker pool, or runs, before ``start`` is called.
