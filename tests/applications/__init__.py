@@ -1,0 +1,1 @@
+"""Applications of the library, each in one file, with their tests."""
