@@ -51,7 +51,7 @@ class ErrorHandlers:
             return None
         if isinstance(error, HTTPError) and error.status in self._handlers:
             return self._handlers[error.status]
-        # One for KeyError must not answer a field that the client omitted, nor one for Exception every refusal.
+        # One for KeyError must not answer a missing field, nor one for Exception every refusal.
         base: type[Exception] = HTTPError if isinstance(error, HTTPError) else Exception
         for each in type(error).__mro__:
             if each in self._handlers and issubclass(each, base):

@@ -4,9 +4,10 @@ import hashlib
 import os
 import sys
 from contextlib import suppress
+from functools import partial
 from tempfile import NamedTemporaryFile
 
-from reactor import Deferred, HTTPError, Request, Response, Router, Server, Settings, buffered
+from reactor import Deferred, HTTPError, Request, Response, Router, Server, Settings, buffered, serve
 
 SETTINGS = Settings(max_body=10 << 20)
 EXTENSIONS = {b"\x89PNG\r\n\x1a\n": "png", b"%PDF-": "pdf"}  # by the first bytes
@@ -42,18 +43,21 @@ class Upload:  # a sink; its file is deleted at the end unless ``store`` has giv
         return Response.json({"sha256": digest}, 201, {"Location": f"/files/{name}"})
 
 
-def install(routes: Router, server: Server, directory: str) -> None:
+def install(routes: Router, directory: str) -> None:
     @routes.put("/files", lambda request: Upload(directory, request))
     @routes.post("/files", buffered(SETTINGS.max_body))
     def upload(request: Request) -> Deferred:
         content = request.form().files["file"].content if request.method == "POST" else b""
         sink = request.upload if isinstance(request.upload, Upload) else Upload(directory, request)
-        return server.run_in_thread(sink.store, content)
+        return Deferred(partial(sink.store, content))
 
     routes.static("/files", directory)
 
 
+def announce(server: Server) -> None:
+    print(f"reactor: serving on {server.url} (uploads)", file=sys.stderr)
+
+
 if __name__ == "__main__":
-    with Server(routes := Router(), port=int(sys.argv[1]), settings=SETTINGS, access_log=sys.stdout) as main:
-        install(routes, main, sys.argv[2])
-        main.run(lambda: print(f"reactor: serving on {main.url} (uploads)", file=sys.stderr))
+    install(routes := Router(), sys.argv[2])
+    serve(routes, port=int(sys.argv[1]), settings=SETTINGS, on_ready=announce)

@@ -3,7 +3,7 @@
 import sys
 from uuid import uuid4
 
-from reactor import HTTPError, JSONValue, Request, Response, Router, Server
+from reactor import HTTPError, JSONValue, Request, Response, Router, Server, serve
 
 Note = dict[str, JSONValue]
 routes = Router()
@@ -54,6 +54,9 @@ def as_json(request: Request, error: HTTPError) -> dict[str, str]:
     return {"error": error.reason}
 
 
+def announce(server: Server) -> None:
+    print(f"reactor: serving on {server.url} (notes)", file=sys.stderr)
+
+
 if __name__ == "__main__":
-    with Server(routes, port=int(sys.argv[1]), access_log=sys.stdout) as server:
-        server.run(lambda: print(f"reactor: serving on {server.url} (notes)", file=sys.stderr))
+    serve(routes, port=int(sys.argv[1]), on_ready=announce)

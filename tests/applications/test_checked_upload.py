@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import pytest
 
-from reactor import Router, Server
+from reactor import Router
 from reactor.testing import Client, ClientResponse
 from tests.applications.checked_upload import SETTINGS, install
 from tests.support.process import ServerProcess
@@ -44,8 +44,8 @@ def form(content: bytes, name: str = "file") -> bytes:
 @pytest.fixture
 def site(tmp_path: Path) -> Iterator[Site]:
     routes = Router()
-    with Server(routes, port=0) as server, Client(routes, SETTINGS) as client:
-        install(routes, server, str(tmp_path))
+    install(routes, str(tmp_path))
+    with Client(routes, SETTINGS) as client:
         yield Site(client, tmp_path)
 
 
