@@ -7,7 +7,7 @@ from contextlib import suppress
 from functools import partial
 from tempfile import NamedTemporaryFile
 
-from reactor import Deferred, HTTPError, Request, Response, Router, Server, Settings, buffered, serve
+from reactor import Deferred, HTTPError, Request, Response, Router, Settings, buffered, serve
 
 SETTINGS = Settings(max_body=10 << 20)
 EXTENSIONS = {b"\x89PNG\r\n\x1a\n": "png", b"%PDF-": "pdf"}  # by the first bytes
@@ -44,6 +44,8 @@ class Upload:  # a sink; its file is deleted at the end unless ``store`` has giv
 
 
 def install(routes: Router, directory: str) -> None:
+    routes.static("/files", directory)
+
     @routes.put("/files", lambda request: Upload(directory, request))
     @routes.post("/files", buffered(SETTINGS.max_body))
     def upload(request: Request) -> Deferred:
@@ -51,13 +53,8 @@ def install(routes: Router, directory: str) -> None:
         sink = request.upload if isinstance(request.upload, Upload) else Upload(directory, request)
         return Deferred(partial(sink.store, content))
 
-    routes.static("/files", directory)
-
-
-def announce(server: Server) -> None:
-    print(f"reactor: serving on {server.url} (uploads)", file=sys.stderr)
-
 
 if __name__ == "__main__":
     install(routes := Router(), sys.argv[2])
-    serve(routes, port=int(sys.argv[1]), settings=SETTINGS, on_ready=announce)
+    start, port = "reactor: serving on {0.url} (uploads)".format, int(sys.argv[1])
+    serve(routes, port=port, settings=SETTINGS, on_ready=lambda server: print(start(server), file=sys.stderr))

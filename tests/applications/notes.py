@@ -3,7 +3,7 @@
 import sys
 from uuid import uuid4
 
-from reactor import HTTPError, JSONValue, Request, Response, Router, Server, serve
+from reactor import HTTPError, JSONValue, Request, Response, Router, serve
 
 Note = dict[str, JSONValue]
 routes = Router()
@@ -54,9 +54,6 @@ def as_json(request: Request, error: HTTPError) -> dict[str, str]:
     return {"error": error.reason}
 
 
-def announce(server: Server) -> None:
-    print(f"reactor: serving on {server.url} (notes)", file=sys.stderr)
-
-
 if __name__ == "__main__":
-    serve(routes, port=int(sys.argv[1]), on_ready=announce)
+    start = "reactor: serving on {0.url} (notes)".format
+    serve(routes, port=int(sys.argv[1]), on_ready=lambda server: print(start(server), file=sys.stderr))
