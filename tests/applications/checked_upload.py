@@ -30,7 +30,7 @@ class Upload:  # a sink; its file is deleted at the end unless ``store`` has giv
         self.file.close()
 
     def store(self, content: bytes) -> Response:  # in a worker thread
-        with self.file as file:
+        with self.file as file, suppress(FileExistsError):
             self.write(content)
             file.seek(0)
             digest = hashlib.file_digest(file, "sha256").hexdigest()
@@ -38,8 +38,7 @@ class Upload:  # a sink; its file is deleted at the end unless ``store`` has giv
                 raise HTTPError(422, f"the file is incomplete or damaged: its SHA-256 is {digest}")
             os.fsync(file.fileno())
             name = f"{digest}.{EXTENSIONS.get(self.start, 'pdf')}"
-            with suppress(FileExistsError):
-                os.link(file.name, os.path.join(os.path.dirname(file.name), name))
+            os.link(file.name, os.path.join(os.path.dirname(file.name), name))
         return Response.json({"sha256": digest}, 201, {"Location": f"/files/{name}"})
 
 
