@@ -137,9 +137,7 @@ def test_a_wrong_result_without_a_client_is_logged_without_a_traceback(
         client.close()
         work.pop()()
     (record,) = caplog.records
-    assert record.getMessage().startswith(
-        "c1: a Deferred, whose client has disconnected, returned coroutine ("
-    )
+    assert record.getMessage().startswith("c1: a Deferred, which was no longer awaited, returned coroutine (")
     assert record.exc_info is None
 
 
