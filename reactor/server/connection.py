@@ -483,6 +483,18 @@ class Connection(EventHandler, ConnectionHooks):
 
         The application's error handler may have made it. If it is invalid, the client gets the default.
         """
+        response: Response | None = None  # until it is known
+        try:
+            response = self._error_response(request, error)
+            return self._enqueue_response(request, with_missing_headers(response, headers))
+        except Exception as invalid:
+            log.error("c%d: invalid response to an error, %r", self.number, request, exc_info=invalid)
+            if response is not None and not isinstance(invalid, HTTPError):
+                close_content(response.content)
+        return self._enqueue_response(request, error_response(request, HTTPError(500, HANDLER_FAILED)))
+
+    def _error_response(self, request: Request, error: Exception) -> Response:
+        """Log an error, and return the response to it."""
         handlers = self._context.router.error_handlers
         cause = error.cause if isinstance(error, SinkError) else error
         if isinstance(cause, ResultError):
@@ -491,13 +503,7 @@ class Connection(EventHandler, ConnectionHooks):
             shown = error if handlers.find(cause) is None else cause
         response = handlers.respond(request, shown)
         self._log_error(request, error, cause, response.status)
-        try:
-            return self._enqueue_response(request, with_missing_headers(response, headers))
-        except Exception as invalid:
-            log.error("c%d: invalid response to an error, %r", self.number, request, exc_info=invalid)
-            if not isinstance(invalid, HTTPError):
-                close_content(response.content)
-        return self._enqueue_response(request, error_response(request, HTTPError(500, HANDLER_FAILED)))
+        return response
 
     def _log_error(self, request: Request, error: Exception, cause: Exception, status: int) -> None:
         """Log an error that was answered with this status; ``cause`` is what a sink raised, or the error."""
