@@ -17,7 +17,7 @@ from functools import partial, update_wrapper
 from threading import RLock
 from typing import Any
 
-from reactor.http11.message import Response, do_nothing
+from reactor.http11.message import Response
 from reactor.http11.results import EXPECTED, Result, ResultError, to_response
 
 # Yields functions that may block, gets their results, and returns what a handler may return.
@@ -52,6 +52,7 @@ class Deferred:
     begun = False
 
     __slots__ = (
+        "__weakref__",
         "_cancelled",
         "_error",
         "_in_loop",
@@ -81,7 +82,7 @@ class Deferred:
         self._cancelled = False
         self._outcome: object = None
         self._error: Exception | None = None
-        self._notify: Callable[[], object] = do_nothing
+        self._notify: Callable[[Deferred], object] | None = None
         self.closed = False
         self.done = False  # the response, or the exception, is known
         self.in_step = False  # a worker thread calls a function
@@ -116,8 +117,8 @@ class Deferred:
 
     # Called by the connection, in the loop.
 
-    def start(self, in_worker: Call, in_loop: Call, notify: Callable[[], object]) -> None:
-        """Run the steps, if any; call ``notify`` in the loop when the response is known.
+    def start(self, in_worker: Call, in_loop: Call, notify: Callable[["Deferred"], object]) -> None:
+        """Run the steps, if any; call ``notify`` with this object in the loop when the response is known.
 
         Raise RuntimeError if called again.
         """
@@ -125,11 +126,11 @@ class Deferred:
             if self._started:
                 raise RuntimeError("a Deferred can be returned only once")
             self._started, was_done = True, self.done
+            self._in_worker, self._in_loop = in_worker, in_loop
             if not was_done:
-                self._notify = partial(in_loop, notify)
-        self._in_worker, self._in_loop = in_worker, in_loop
+                self._notify = notify
         if was_done:
-            notify()
+            notify(self)
         elif self._steps is not None:
             self._advance(self._steps, None, None)
 
@@ -151,8 +152,9 @@ class Deferred:
             if self.done:
                 raise RuntimeError("the Deferred is already resolved")
             self._outcome, self._error, self.done = outcome, error, True
-            notify, self._notify = self._notify, do_nothing  # avoids a reference cycle
-        notify()
+            notify, self._notify = self._notify, None  # the connection is not kept any longer
+        if notify is not None:
+            self._in_loop(partial(notify, self))
 
     def _advance(self, steps: Steps, value: object, error: BaseException | None) -> None:
         """Pass the result of a step to the generator, and begin the next step."""

@@ -3,7 +3,7 @@ r"""Server-sent events (HTML Standard, 9.2): a live stream of events, which brow
     @routes.get("/clock")
     def clock(request):
         response = Response.events()
-        clients.append(response.stream)  # later: stream.send("12:00", event="minute")
+        clients.append(response.content)  # later: stream.send("12:00", event="minute")
         return response
 
 An event has optional fields, one line of data for each line of the text, and an empty line:

@@ -5,9 +5,10 @@ application/x-www-form-urlencoded    NAME=VALUE&...; "+" is a space, the rest is
 multipart/form-data                  a part for each field or file (``multipart.py``)
 """
 
+import re
+from binascii import a2b_hex
 from collections.abc import Iterable
 from typing import NamedTuple
-from urllib.parse import parse_qsl
 
 from reactor.http11.body import read_text
 from reactor.http11.content_type import media_type, unsupported_type
@@ -17,6 +18,9 @@ from reactor.http11.multipart import MULTIPART, FormReader, Part, read_boundary
 
 URLENCODED = "application/x-www-form-urlencoded"
 MAX_FIELDS = 1000  # in a query, or in a form
+
+# A percent-encoded byte. The standard library's unquote() takes 0.3 s for a MiB of "%".
+_replace_encoded = re.compile(rb"%([0-9A-Fa-f]{2})").sub
 
 
 class FormFile(NamedTuple):
@@ -76,13 +80,22 @@ def read_form(content: bytes, content_type: str | None) -> Form:
 
 
 def _read_fields(text: str, where: str, too_many: int) -> list[tuple[str, str]]:
-    """Return the fields of a query or a form; fields without a value are kept."""
+    """Return the fields of a query or a form; the value of a field without "=" is empty."""
     if text.count("&") >= MAX_FIELDS:
         raise HTTPError(too_many, f"too many fields in the {where} (limit: {MAX_FIELDS})")
+    pairs = (field.partition("=") for field in text.split("&") if field)
     try:
-        return parse_qsl(text, keep_blank_values=True, errors="strict")
+        return [(_decode(name), _decode(value)) for name, _, value in pairs]
     except UnicodeDecodeError:
         raise _not_utf8(where) from None
+
+
+def _decode(text: str) -> str:
+    return _replace_encoded(_decode_byte, text.replace("+", " ").encode()).decode()
+
+
+def _decode_byte(match: re.Match[bytes]) -> bytes:
+    return a2b_hex(match[1])
 
 
 def _from_utf8(content: bytes, where: str) -> str:

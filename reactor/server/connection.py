@@ -48,7 +48,6 @@ reset. In every state that waits for READ, the connection becomes CLOSED when th
 import logging
 import socket
 import struct
-from functools import partial
 from math import inf
 
 from reactor.error_handlers import HANDLER_FAILED
@@ -484,6 +483,18 @@ class Connection(EventHandler, ConnectionHooks):
 
         The application's error handler may have made it. If it is invalid, the client gets the default.
         """
+        response: Response | None = None  # until it is known
+        try:
+            response = self._error_response(request, error)
+            return self._enqueue_response(request, with_missing_headers(response, headers))
+        except Exception as invalid:
+            log.error("c%d: invalid response to an error, %r", self.number, request, exc_info=invalid)
+            if response is not None and not isinstance(invalid, HTTPError):
+                close_content(response.content)
+        return self._enqueue_response(request, error_response(request, HTTPError(500, HANDLER_FAILED)))
+
+    def _error_response(self, request: Request, error: Exception) -> Response:
+        """Log an error, and return the response to it."""
         handlers = self._context.router.error_handlers
         cause = error.cause if isinstance(error, SinkError) else error
         if isinstance(cause, ResultError):
@@ -492,13 +503,7 @@ class Connection(EventHandler, ConnectionHooks):
             shown = error if handlers.find(cause) is None else cause
         response = handlers.respond(request, shown)
         self._log_error(request, error, cause, response.status)
-        try:
-            return self._enqueue_response(request, with_missing_headers(response, headers))
-        except Exception as invalid:
-            log.error("c%d: invalid response to an error, %r", self.number, request, exc_info=invalid)
-            if not isinstance(invalid, HTTPError):
-                close_content(response.content)
-        return self._enqueue_response(request, error_response(request, HTTPError(500, HANDLER_FAILED)))
+        return response
 
     def _log_error(self, request: Request, error: Exception, cause: Exception, status: int) -> None:
         """Log an error that was answered with this status; ``cause`` is what a sink raised, or the error."""
@@ -519,7 +524,7 @@ class Connection(EventHandler, ConnectionHooks):
         log.error("c%d: the handler %s of %s returned %s", self.number, name, where, error)
 
     # Responses that are not known yet. The Deferred takes the place of the response in the write buffer, and
-    # uses the request body until it is resolved, even if the connection is closed before.
+    # uses the request body until it is resolved or dropped, even if the connection is closed before.
 
     def _defer(self, request: Request, handler: Handler, deferred: Deferred) -> None:
         """Add a Deferred to the write buffer."""
@@ -527,7 +532,7 @@ class Connection(EventHandler, ConnectionHooks):
         if deferred.has_steps and not deferred.begun and context.worker_queue_is_full():
             deferred.abort()
             raise queue_full()
-        deferred.start(context.in_worker, context.run_in_loop, partial(self._on_resolved, deferred))
+        deferred.start(context.in_worker, context.run_in_loop, self._on_resolved)
         if self.state is CLOSED:  # the handler called Server.close() or abort()
             self._parser.end()
             self._abandon(deferred)
@@ -559,7 +564,7 @@ class Connection(EventHandler, ConnectionHooks):
         if self._write_buffer.body is deferred:  # not a later one of the same connection
             if self.state is AWAITING_RESULT:
                 context.reactor.soon(self)
-        elif self in context.abandoned and context.abandoned[self].deferred is deferred:
+        elif self in context.abandoned and context.abandoned[self].find() is deferred:
             self.drop_result()
 
     def _continue_with_result(self, progress: bool) -> None:
@@ -611,18 +616,19 @@ class Connection(EventHandler, ConnectionHooks):
 
     def drop_result(self) -> None:
         """Release what belongs to an abandoned result; log an unhandled exception."""
-        deferred, request_body = self._context.forget_result(self)
+        find, request_body = self._context.forget_result(self)
+        deferred = find()
         try:
-            if deferred.done:
+            if deferred is not None and deferred.done:
                 close_content(deferred.result().content)
-            else:
+            elif deferred is not None:
                 deferred.abort()
         except HTTPError:
             pass  # the response would have been an error
         except ResultError as error:
-            log.error("c%d: a Deferred, whose client has disconnected, returned %s", self.number, error)
+            log.error("c%d: a Deferred, which was no longer awaited, returned %s", self.number, error)
         except Exception:
-            log.exception("c%d: unhandled exception after the client has disconnected", self.number)
+            log.exception("c%d: unhandled exception of a result that was no longer awaited", self.number)
         if request_body is not None:
             request_body.close()
 

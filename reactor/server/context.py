@@ -7,9 +7,11 @@ import os
 import time
 from collections.abc import Callable
 from enum import Enum, auto
+from functools import partial
 from math import inf
 from threading import get_ident
 from typing import TYPE_CHECKING, NamedTuple
+from weakref import ref
 
 from reactor.allowed_hosts import AllowedHosts
 from reactor.http11.dates import format_date
@@ -41,9 +43,12 @@ class ServerState(Enum):
 
 
 class Abandoned(NamedTuple):
-    """A result that will be dropped, and the request body that its steps use until then."""
+    """A result that will be dropped, and the request body that is used until then.
 
-    deferred: Deferred
+    ``find`` returns the Deferred; None if it has no steps, and the application has dropped it.
+    """
+
+    find: Callable[[], Deferred | None]
     request_body: RequestBody | None
 
 
@@ -166,14 +171,28 @@ class ServerContext:
             self._notify_close()
 
     def abandon(self, connection: "Connection", deferred: Deferred, request_body: RequestBody | None) -> None:
-        """Keep a connection, and the request body that the steps use, until ``forget_result``."""
-        self.abandoned[connection] = Abandoned(deferred, request_body)
-        self._abandoned_steps += deferred.has_steps
+        """Keep a connection, and the request body that the steps use, until ``forget_result``.
+
+        Without steps, the Deferred is not kept: the application may drop it, and never resolve it.
+        """
+        if deferred.has_steps:
+            self._abandoned_steps += 1
+            self.abandoned[connection] = Abandoned(lambda: deferred, request_body)
+            return
+        call_soon = call_at_once if self._call_soon is None else self._call_soon
+        drop = partial(call_soon, partial(self._drop_unresolved, connection))
+        # The callback may be called in any thread, at any time.
+        self.abandoned[connection] = Abandoned(ref(deferred, lambda _: drop()), request_body)
+
+    def _drop_unresolved(self, connection: "Connection") -> None:
+        if connection in self.abandoned:
+            connection.drop_result()
 
     def forget_result(self, connection: "Connection") -> Abandoned:
         """Remove a connection whose result is known or no longer awaited, and return it; the same."""
         abandoned = self.abandoned.pop(connection)
-        if abandoned.deferred.has_steps:
+        deferred = abandoned.find()
+        if deferred is not None and deferred.has_steps:
             self._abandoned_steps -= 1
             self._notify_close()
         return abandoned
@@ -183,10 +202,12 @@ class ServerContext:
         for connection in list(self.connections.values()):
             connection.abort()
         for abandoned in self.abandoned.values():
-            abandoned.deferred.cancel()
+            if deferred := abandoned.find():
+                deferred.cancel()
         close_workers()
         for connection, abandoned in list(self.abandoned.items()):
-            if not abandoned.deferred.in_step:  # otherwise a thread still uses its request body
+            deferred = abandoned.find()
+            if deferred is None or not deferred.in_step:  # otherwise a thread still uses its request body
                 connection.drop_result()
 
     def _notify_close(self) -> None:

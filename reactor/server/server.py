@@ -311,7 +311,8 @@ class Server:
         self.context.close_connections(self._workers.close)
         try:
             if self._has_run and self._on_stop is not None:
-                self._on_stop(self)
+                on_stop, self._on_stop = self._on_stop, None  # it may call close()
+                on_stop(self)
         finally:
             self._release()
 

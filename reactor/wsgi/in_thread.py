@@ -39,7 +39,7 @@ class ThreadedResponse(Deferred):
         """True: a worker thread makes the response known."""
         return True
 
-    def start(self, in_worker: Call, in_loop: Call, notify: Callable[[], object]) -> None:
+    def start(self, in_worker: Call, in_loop: Call, notify: Callable[[Deferred], object]) -> None:
         """Call the application in a worker thread, as soon as one is free."""
         self._submit = in_worker
         try:

@@ -22,7 +22,7 @@ class Threads:
     def start(self, deferred: Deferred) -> None:
         deferred.start(self.worker.append, self.loop.append, self.notify)
 
-    def notify(self) -> None:
+    def notify(self, deferred: Deferred) -> None:
         self.notified += 1
 
     def run(self) -> None:

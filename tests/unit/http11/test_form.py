@@ -1,5 +1,7 @@
 """Queries and forms: fields, files, and what is refused."""
 
+import sys
+
 import pytest
 
 from reactor.http11.errors import HTTPError
@@ -55,6 +57,17 @@ def test_fields_that_are_not_utf8_are_400(text: str) -> None:
         read_query(text)
     assert (caught.value.status, caught.value.reason) == (400, "the query is not valid UTF-8")
     assert refusal(text.encode(), URLENCODED) == (400, "the form is not valid UTF-8")
+
+
+def test_a_percent_sign_that_begins_no_encoding_takes_no_call() -> None:
+    calls: list[str] = []
+    sys.setprofile(lambda frame, event, function: calls.append(event))
+    try:
+        form = read_form(b"a=" + b"%" * 10_000, URLENCODED)
+    finally:
+        sys.setprofile(None)
+    assert form["a"] == "%" * 10_000
+    assert len(calls) < 1000
 
 
 def test_a_form_that_is_not_utf8_is_400() -> None:

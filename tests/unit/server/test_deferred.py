@@ -1,5 +1,6 @@
 """Responses that are known later: the connection waits for them, and other clients do not."""
 
+import gc
 import inspect
 import io
 import sys
@@ -199,6 +200,23 @@ def test_a_client_that_disconnects_is_noticed(
     assert len(server.lines) == data.count(b"HTTP/1.1")
 
 
+@pytest.mark.parametrize("client_leaves", [True, False])
+def test_a_deferred_that_the_application_drops_releases_the_request_body(
+    server: Site, client: Client, client_leaves: bool
+) -> None:
+    client.send(POST)
+    if client_leaves:
+        client.close()
+    else:
+        server.clock.advance(61)  # the result timeout
+        client.assert_responds(503)
+    assert (server.sink.times_closed, list(server.context.abandoned)) == (0, [client.connection])
+    gc.disable()  # released without a garbage collection
+    server.deferred.clear()
+    gc.enable()
+    assert (server.sink.times_closed, server.context.abandoned) == (1, {})
+
+
 class Content:
     """A body that counts how often it is closed."""
 
@@ -230,7 +248,7 @@ def test_an_exception_after_the_client_has_disconnected_is_logged(
         client.close()
         server.deferred.pop().fail(error)
     (record,) = [record for record in caplog.records if record.exc_info]
-    assert record.getMessage() == "c3: unhandled exception after the client has disconnected"
+    assert record.getMessage() == "c3: unhandled exception of a result that was no longer awaited"
 
 
 def test_a_response_that_is_known_when_the_client_is_reset_is_dropped(server: Site, client: Client) -> None:

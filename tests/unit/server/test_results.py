@@ -18,7 +18,7 @@ from reactor.http11.message import HeaderPairs, LiveStream
 from reactor.http11.results import Result
 from reactor.routing import Handler, Router, buffered
 from tests.support.in_process import Answer, Harness
-from tests.support.requests import request
+from tests.support.requests import answering, request
 
 AUTHORIZATION = f"Authorization: Basic {b64encode(b'anna:secret').decode()}"
 
@@ -137,9 +137,7 @@ def test_a_wrong_result_without_a_client_is_logged_without_a_traceback(
         client.close()
         work.pop()()
     (record,) = caplog.records
-    assert record.getMessage().startswith(
-        "c1: a Deferred, whose client has disconnected, returned coroutine ("
-    )
+    assert record.getMessage().startswith("c1: a Deferred, which was no longer awaited, returned coroutine (")
     assert record.exc_info is None
 
 
@@ -326,6 +324,27 @@ def test_an_invalid_response_of_an_error_handler_is_replaced(
         client.send(request("/none"))
         client.assert_responds(404)
     assert [record.levelno for record in caplog.records] == [logging.ERROR]
+
+
+class IncompleteError(HTTPError):
+    """An error whose constructor does not call that of its base class."""
+
+    def __init__(self) -> None:
+        pass
+
+
+def test_an_error_that_cannot_be_sent_is_a_500(caplog: pytest.LogCaptureFixture) -> None:
+    def handler(request: Request) -> str:
+        raise IncompleteError
+
+    routes = answering()
+    routes.get("/")(handler)
+    with Harness(routes) as server:
+        client = server.connect()
+        client.send(request("/"))
+        assert client.assert_responds(500).content == b"the request handler failed\n"
+        client.get("/canary")
+    assert caplog.records[-1].getMessage() == "c1: invalid response to an error, <Request GET />"
 
 
 def test_a_stream_in_use_is_not_closed_by_an_error_that_returns_it_again() -> None:

@@ -206,6 +206,19 @@ def test_closing_twice_calls_the_stop_hook_once() -> None:
     assert calls == [server]
 
 
+def test_the_stop_hook_may_close_the_server() -> None:
+    calls: list[Server] = []
+
+    def on_stop(server: Server) -> None:
+        calls.append(server)
+        server.close()
+
+    serve(Router(), port=0, access_log=None, on_ready=Server.stop, on_stop=on_stop)
+    assert len(calls) == 1
+    with pytest.raises(RuntimeError, match=r"after Server\.close"):
+        calls[0].call_soon(list)
+
+
 @pytest.mark.parametrize("threads", [0, -1, 1.5, "2"])
 def test_the_number_of_threads_is_checked(threads: int) -> None:
     for make in (Server, serve):

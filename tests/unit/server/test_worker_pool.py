@@ -1,6 +1,7 @@
 """The worker pool runs functions in threads, few of which may wait."""
 
 import logging
+import sys
 import threading
 from collections.abc import Iterator
 
@@ -111,6 +112,18 @@ def test_an_exception_in_a_thread_is_logged(pool: WorkerPool, caplog: pytest.Log
     assert record.levelno == logging.ERROR
     assert record.getMessage().startswith("unhandled exception in a worker thread: <function ")
     assert record.exc_info is not None
+
+
+def test_a_function_that_exits_does_not_end_its_thread(
+    pool: WorkerPool, work: Work, caplog: pytest.LogCaptureFixture
+) -> None:
+    for _ in range(THREADS):
+        pool.run(sys.exit)
+    pool.submit(work.note)
+    pool.close()
+    assert threading.get_ident() not in work.threads
+    assert len(work.threads) == 1
+    assert [type(each.exc_info[1]) for each in caplog.records if each.exc_info] == [SystemExit] * THREADS
 
 
 def test_a_server_starts_no_thread_before_it_needs_one(work: Work) -> None:

@@ -361,7 +361,7 @@ def test_a_call_that_does_not_begin_closes_the_body(end: str) -> None:
     response = in_thread.ThreadedResponse(call)
     if end == "start":
         with pytest.raises(RuntimeError, match="no thread"):
-            response.start(refuse, refuse, lambda: None)
+            response.start(refuse, refuse, lambda _: None)
     elif end == "abort":
         response.abort()
     else:
