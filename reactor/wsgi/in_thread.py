@@ -88,7 +88,9 @@ class ThreadedResponse(Deferred):
             self.resolve(self._call.complete(content))
             return
         for block in iterable:
-            if self.closed:
+            if (
+                self._is_disconnected
+            ):  # checked for empty blocks, too: the application may be waiting for data
                 raise DisconnectedError("the client has disconnected")
             if checked(block) and not self._emit(block):
                 break
@@ -96,6 +98,11 @@ class ThreadedResponse(Deferred):
             self.resolve(self._call.complete(b""))
         elif self._stream is not None:
             self._stream.end()
+
+    @property
+    def _is_disconnected(self) -> bool:
+        """Whether the client has disconnected, before the first block or after it."""
+        return self.closed or (self._stream is not None and self._stream.closed)
 
     def _write(self, data: bytes) -> None:
         if checked(data):

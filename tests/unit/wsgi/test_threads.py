@@ -176,14 +176,18 @@ def stop_at_once(site: Site, client: ClientConnection) -> None:
     site.server.stop()
 
 
-def test_an_iterable_that_has_no_data_yet_is_closed_when_its_client_leaves() -> None:
+@pytest.mark.parametrize("first", [b"", b"first"], ids=["before the first block", "after it"])
+def test_an_iterable_that_has_no_data_yet_is_closed_when_its_client_leaves(first: bytes) -> None:
     def output() -> Iterator[bytes]:
+        yield first
         while True:
             yield b""
 
     with Site(output()) as site:
         client = site.unread_output()
         site.wait_for_threads(lambda: bool(site.app.calls))
+        if first:
+            client.read_head()
         client.close()
         assert site.app.output.closed.wait(TIMEOUT)
         site.assert_threads_are_free()
