@@ -4,6 +4,7 @@ import io
 import os
 import stat
 from collections.abc import Callable
+from tempfile import _TemporaryFileWrapper
 from typing import Protocol
 
 from reactor.http11.message import FileSlice
@@ -64,7 +65,8 @@ class OpenFile:
 def file_slice(wrapper: FileWrapper, close: Callable[[], object]) -> FileSlice | None:
     """Return the rest of a regular file, from its position on; None for any other file.
 
-    ``close`` is called after sending.
+    None for an empty one, too: the files in /proc have content, although their size is 0. ``close`` is called
+    after sending.
     """
     file = _open_file(wrapper.file)
     if file is None:
@@ -74,18 +76,20 @@ def file_slice(wrapper: FileWrapper, close: Callable[[], object]) -> FileSlice |
         status = os.fstat(descriptor)
     except (OSError, ValueError):  # such as a closed file: reading it raises the error
         return None
-    if not stat.S_ISREG(status.st_mode):
+    if not stat.S_ISREG(status.st_mode) or not status.st_size:
         return None
     return FileSlice(OpenFile(descriptor, close), offset, max(0, status.st_size - offset))
 
 
 def _open_file(file: object) -> io.FileIO | io.BufferedReader | io.BufferedRandom | None:
-    """Return the open file behind the wrappers of tempfile and Django, which are named ``file``.
+    """Return the open file whose method ``read`` this file has: itself, or the one in a wrapper of Django.
 
-    A method ``fileno`` is not enough: a GzipFile has that of the compressed file.
+    A method ``fileno``, or an attribute ``file``, is not enough: a GzipFile has the descriptor of the
+    compressed file, and a wrapper or a subclass may change what it reads.
     """
-    for _ in range(4):
-        if isinstance(file, _OPEN_FILES):
-            return file
-        file = getattr(file, "file", None)
+    if isinstance(file, _TemporaryFileWrapper):
+        file = file.file
+    owner = getattr(getattr(file, "read", None), "__self__", None)
+    if isinstance(owner, _OPEN_FILES) and type(owner) in _OPEN_FILES:
+        return owner
     return None
