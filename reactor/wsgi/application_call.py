@@ -61,11 +61,11 @@ class ApplicationCall:
     def close(self) -> None:
         """Close the iterable and the request body; log an exception."""
         iterable, self._iterable = self._iterable, None  # closed once
-        close = getattr(iterable, "close", None)
         try:
+            close = getattr(iterable, "close", None)
             if close is not None:
                 close()
-        except Exception:
+        except (Exception, SystemExit):
             log.exception("unhandled exception in close() of the application, after %r", self.request)
         close_input(self._body)
         self._errors.end()

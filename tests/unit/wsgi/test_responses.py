@@ -285,11 +285,14 @@ def test_an_exception_of_the_interpreter_does_not_end_the_thread(caplog: pytest.
 
 
 @in_both
-def test_an_exception_in_close_is_logged(in_loop: bool, caplog: pytest.LogCaptureFixture) -> None:
+@pytest.mark.parametrize("error", [KeyError("reason"), SystemExit(1)], ids=repr)
+def test_an_exception_in_close_is_logged(
+    error: BaseException, in_loop: bool, caplog: pytest.LogCaptureFixture
+) -> None:
     class Failing(Blocks):
         def close(self) -> None:
             super().close()
-            raise KeyError("reason")
+            raise error
 
     blocks, app = Failing(b"abc"), Fixed()
     app.content = blocks

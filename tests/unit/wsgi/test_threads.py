@@ -308,6 +308,20 @@ def test_the_address_of_the_server_is_in_the_environ() -> None:
     assert seen == [(host, str(port))]
 
 
+def test_without_a_thread_a_request_is_503(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with Site(endless()) as site, monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", fail)
+        client = site.connect()
+        client.send_head("GET", "/output")
+        assert client.answer().status == 503
+        assert site.app.calls == []  # in the loop, the output would wait for itself
+        patch.undo()
+        site.assert_threads_are_free()
+
+
 def test_the_number_of_threads_is_that_of_the_server() -> None:
     app = Application()
     with ServerThread(routes_of(app), threads=5) as running:
