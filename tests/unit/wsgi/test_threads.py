@@ -255,6 +255,23 @@ def test_slow_senders_hold_no_thread() -> None:
         assert "/quick" not in site.app.calls
 
 
+def test_any_number_of_requests_may_wait_behind_a_stream() -> None:
+    release = threading.Event()
+
+    def output() -> Iterator[bytes]:
+        yield b"first"
+        assert release.wait(TIMEOUT)
+
+    with Site(output(), max_head=500, turn_read=300) as site:
+        client = site.connect()
+        client.send_head("GET", "/output")
+        client.read_head()
+        client.send(b"GET /quick HTTP/1.1\r\nHost: x\r\n\r\n" * 100)
+        site.wait_for_threads(lambda: any(c.unparsed > 500 for c in site.server.context.connections.values()))
+        release.set()
+        site.wait_for_threads(lambda: len(site.app.calls) == 101)
+
+
 def test_a_graceful_stop_waits_for_a_response_in_progress() -> None:
     release = threading.Event()
 
