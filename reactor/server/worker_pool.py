@@ -125,7 +125,9 @@ class WorkerPool:
             try:
                 thread.start()
             except RuntimeError as error:  # the system has no more threads
-                log.warning("worker thread %d of %d: %s", len(self._threads) + 1, self._size, error)
+                log.warning(
+                    "cannot start worker thread %d of %d: %s", len(self._threads) + 1, self._size, error
+                )
                 return bool(self._threads)
             self._threads.append(thread)
         return True

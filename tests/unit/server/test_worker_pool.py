@@ -117,7 +117,9 @@ def test_the_pool_is_full_if_there_is_no_thread(
         pool.submit(work.note)
     monkeypatch.setattr(threading.Thread, "start", fail)
     assert pool.is_full() == (started == 0)
-    assert caplog.messages == [f"worker thread {started + 1} of {THREADS}: can't start new thread"]
+    assert caplog.messages == [
+        f"cannot start worker thread {started + 1} of {THREADS}: can't start new thread"
+    ]
 
 
 def test_a_closed_pool_is_full(pool: WorkerPool) -> None:
