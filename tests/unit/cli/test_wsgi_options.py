@@ -35,6 +35,9 @@ def make_number():
 def make_error():
     raise KeyError("reason")
 
+def make_exit():
+    raise SystemExit("no settings")
+
 def make_with(argument):
     return app
 
@@ -122,6 +125,7 @@ def test_what_cannot_be_loaded_is_one_line(name: str, message: str, folder: Path
         ("wsgi_syntax", "SyntaxError: "),
         ("wsgi_error", "KeyError: 'reason'"),
         ("wsgi_site:make_error()", "KeyError: 'reason'"),
+        ("wsgi_site:make_exit()", "SystemExit: no settings"),
         ("wsgi_site:make_with()", "TypeError: "),
     ],
 )

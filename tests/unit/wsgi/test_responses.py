@@ -1,6 +1,6 @@
 """What an application returns, and what the client gets: in a thread and in the loop."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from io import BytesIO
 from typing import Any
 from wsgiref.types import StartResponse, WSGIEnvironment
@@ -347,6 +347,18 @@ def test_a_first_block_of_content_length_makes_no_stream(monkeypatch: pytest.Mon
     blocks = Blocks(b"abc")
     assert framing(exchange(Fixed(blocks, "200 OK", length(3)))) == (200, b"abc", "3")
     assert framing(exchange(Fixed(Blocks(b"abc"))))[0] == 500  # the stream is missed
+
+
+def test_a_call_has_no_result_timeout() -> None:
+    work: list[Callable[[], object]] = []
+    with Harness(routes_of(Fixed([b"late"])), in_worker=work.append, result_timeout=30.0) as server:
+        client = server.connect()
+        client.send(request())
+        server.clock.advance(86_400)
+        client.assert_open()
+        (call,) = work
+        call()
+        assert client.assert_responds().content == b"late"
 
 
 # Calls that never begin.
