@@ -6,6 +6,7 @@ arguments: ``shop.web:create_app()``. As with ``python -m``, the current directo
 
 import argparse
 import importlib
+import inspect
 import os
 import re
 import sys
@@ -112,6 +113,8 @@ def load(name: ApplicationName) -> WSGIApplication:
         raise StartError(
             f"{cannot}: {where} is not callable, but of type {kind} (expected a WSGI application; {EXAMPLES})"
         )
+    if inspect.iscoroutinefunction(found) or inspect.iscoroutinefunction(type(found).__call__):
+        raise StartError(f"{cannot}: {where} is async, as an ASGI application (expected a WSGI application)")
     return found
 
 
