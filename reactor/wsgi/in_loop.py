@@ -45,9 +45,11 @@ def respond(call: ApplicationCall) -> Response:
                 return call.complete(b"".join(written) + content)
             blocks = filter(checked, chain(written, iterable))
             first = next(blocks, b"")
-            if not first or call.omits_content:
-                return call.complete(b"") if not first else call.head_only()
+            if not first:
+                return call.complete(b"")
             call.require_start()
+            if call.omits_content:
+                return call.head_only()
             response = Response(
                 call.start.status, LoopStream(call, chain([first], blocks)), call.start.headers
             )

@@ -26,7 +26,7 @@ class DisconnectedError(ConnectionError):
 class ThreadedResponse(Deferred):
     """The response of an application that runs in a worker thread."""
 
-    __slots__ = ("_call", "_is_called", "_stream", "_submit")
+    __slots__ = ("_call", "_is_called", "_stream")
 
     def __init__(self, call: ApplicationCall) -> None:
         super().__init__(timeout=inf)  # as with other WSGI servers, the application decides
@@ -41,7 +41,6 @@ class ThreadedResponse(Deferred):
 
     def start(self, in_worker: Call, in_loop: Call, notify: Callable[[], object]) -> None:
         """Call the application in a worker thread, as soon as one is free."""
-        self._submit = in_worker
         try:
             super().start(in_worker, in_loop, notify)
             in_worker(self._call_application)
@@ -76,7 +75,7 @@ class ThreadedResponse(Deferred):
         """Pass a regular file to the connection; return False for others. A worker thread closes it."""
         if self.done:
             return False
-        response = self._call.file_response(iterable, partial(self._submit, self._call.close))
+        response = self._call.file_response(iterable, partial(self._in_worker, self._call.close))
         if response is None:
             return False
         self.resolve(response)
@@ -144,12 +143,16 @@ class ThreadedResponse(Deferred):
         stream = self._stream
         if isinstance(error, DisconnectedError):
             self._end_without_client()
-        elif not self.done:
-            self.fail(
-                error if isinstance(error, Exception) else RuntimeError(f"the application raised {error!r}")
+        elif self.done:
+            request = self._call.request
+            log.error(
+                "unhandled exception after the first block of the response to %r", request, exc_info=error
             )
+        elif isinstance(error, Exception):
+            self.fail(error)
         else:
-            log.error("unhandled exception in the application after the first block", exc_info=error)
+            failure = RuntimeError(f"the application raised {error!r}")
+            self.fail(failure.with_traceback(error.__traceback__))
         if stream is not None:
             stream.end(OSError("the application failed"))  # no traceback: it was logged
 
