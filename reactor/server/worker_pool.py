@@ -144,7 +144,7 @@ class WorkerPool:
         self._running[threading.get_ident()] = function
         try:
             function()
-        except (Exception, SystemExit):  # SystemExit would end the thread, and not the process
+        except BaseException:  # such as SystemExit, which would end the thread, and not the process
             log.exception("unhandled exception in a worker thread: %r", function)
         finally:
             self._running.pop(threading.get_ident(), None)  # called at once, it may have called another one

@@ -76,7 +76,7 @@ class ApplicationCall:
             close = getattr(iterable, "close", None)
             if close is not None:
                 close()
-        except (Exception, SystemExit):
+        except BaseException:  # such as SystemExit, which must not end the thread
             log.exception("unhandled exception in close() of the application, after %r", self.request)
         close_input(self._body)
         self._errors.end()

@@ -26,12 +26,12 @@ class DisconnectedError(ConnectionError):
 class ThreadedResponse(Deferred):
     """The response of an application that runs in a worker thread."""
 
-    __slots__ = ("_call", "_is_called", "_stream")
+    __slots__ = ("_call", "_is_taken", "_stream")
 
     def __init__(self, call: ApplicationCall) -> None:
         super().__init__(timeout=inf)  # as with other WSGI servers, the application decides
         self._call = call
-        self._is_called = False
+        self._is_taken = False  # the call has begun, or never will
         self._stream: SpooledStream | None = None
 
     @property
@@ -48,16 +48,28 @@ class ThreadedResponse(Deferred):
             self._call.close()
             raise
 
+    def close(self) -> None:
+        """Note that the client has disconnected, and release the request if its call has not begun.
+
+        Otherwise clients that have left would occupy connections, and memory, until a thread is free.
+        """
+        super().close()
+        self.abort()
+
     def abort(self) -> None:
         """Release the request if its call has not begun: it never will."""
-        if not self._is_called:
-            self._call.close()
-
-    def _call_application(self) -> None:
-        self._is_called = True
-        if self.closed or self._cancelled:
+        if self._take_call():
             self._call.close()
             self._end_without_client()
+
+    def _take_call(self) -> bool:
+        """Return True to the first caller only, which calls the application or releases the request."""
+        with self._lock:
+            is_first, self._is_taken = not self._is_taken, True
+        return is_first
+
+    def _call_application(self) -> None:
+        if not self._take_call():
             return
         is_file = False
         try:

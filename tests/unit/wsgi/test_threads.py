@@ -115,9 +115,9 @@ def test_the_application_of_a_client_that_leaves_in_the_queue_is_not_called() ->
             lambda: sum(c.served == 0 for c in site.server.context.connections.values()) == 3
         )
         client.close()
-        site.wait_for_threads(lambda: len(site.server.context.abandoned) == 1)
+        context = site.server.context
+        site.wait_for_threads(lambda: context.occupied == THREADS and not context.abandoned)
         site.app.released.set()
-        site.wait_for_threads(lambda: not site.server.context.abandoned)
         site.assert_threads_are_free()
         assert "/never" not in site.app.calls
 
