@@ -47,15 +47,14 @@ class FileWrapper:
 class OpenFile:
     """An open file of the application, and the function that closes it; the file of a FileSlice."""
 
-    __slots__ = ("_close", "_descriptor")
+    __slots__ = ("_close", "fileno")
 
-    def __init__(self, descriptor: int, close: Callable[[], object]) -> None:
-        self._descriptor = descriptor
+    def __init__(
+        self, file: io.FileIO | io.BufferedReader | io.BufferedRandom, close: Callable[[], object]
+    ) -> None:
+        # Raises ValueError if the application has closed the file: its descriptor may be that of another one.
+        self.fileno = file.fileno
         self._close = close
-
-    def fileno(self) -> int:
-        """Return the file descriptor."""
-        return self._descriptor
 
     def close(self) -> None:
         """Call the function."""
@@ -72,13 +71,12 @@ def file_slice(wrapper: FileWrapper, close: Callable[[], object]) -> FileSlice |
     if file is None:
         return None
     try:
-        descriptor, offset = file.fileno(), file.tell()
-        status = os.fstat(descriptor)
+        offset, status = file.tell(), os.fstat(file.fileno())
     except (OSError, ValueError):  # such as a closed file: reading it raises the error
         return None
     if not stat.S_ISREG(status.st_mode) or not status.st_size:
         return None
-    return FileSlice(OpenFile(descriptor, close), offset, max(0, status.st_size - offset))
+    return FileSlice(OpenFile(file, close), offset, max(0, status.st_size - offset))
 
 
 def _open_file(file: object) -> io.FileIO | io.BufferedReader | io.BufferedRandom | None:

@@ -207,6 +207,25 @@ def test_a_file_of_a_client_that_leaves_is_closed(path: Path) -> None:
         assert app.closed == 1
 
 
+def test_a_file_that_the_application_closes_too_early_ends_the_response(path: Path) -> None:
+    with path.open("rb") as file:
+        app = Wrapped(Named(file))
+        with Harness(routes_of(app), turn_send=1000) as server:
+            client = server.connect()
+            client.sock.send(request())
+            while not client.connection.served:
+                server.reactor.turn()
+            descriptor = file.fileno()
+            file.close()
+            with (path.parent / "secret").open("w+b") as other:
+                assert other.fileno() == descriptor
+                other.write(b"secret" * 20_000)
+                other.flush()
+                client.read()
+            assert client.closed
+            assert b"secret" not in client.received
+
+
 def test_a_wrapper_of_a_file_without_close_has_a_close() -> None:
     class OnlyRead:
         def read(self, size: int) -> bytes:
