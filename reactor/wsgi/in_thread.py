@@ -99,9 +99,8 @@ class ThreadedResponse(Deferred):
             self.resolve(self._call.complete(content))
             return
         for block in iterable:
-            if (
-                self._is_disconnected
-            ):  # checked for empty blocks, too: the application may be waiting for data
+            # For empty blocks, too: an application that waits for data yields them.
+            if self._is_disconnected:
                 raise DisconnectedError("the client has disconnected")
             if checked(block) and not self._emit(block):
                 break
