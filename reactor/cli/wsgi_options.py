@@ -6,6 +6,7 @@ arguments: ``shop.web:create_app()``. As with ``python -m``, the current directo
 
 import argparse
 import importlib
+import inspect
 import os
 import re
 import sys
@@ -105,13 +106,15 @@ def load(name: ApplicationName) -> WSGIApplication:
             found, where = found(), f"the result of {where}()"
     except _MissingError as missing:
         raise StartError(f"{cannot}: {missing}") from None
-    except Exception as error:
+    except (Exception, SystemExit) as error:  # SystemExit would end this process, perhaps without a message
         raise ApplicationError(f"{cannot}: {type(error).__name__} (see above)", _traceback(error)) from None
     if not callable(found):
         kind = type(found).__name__
         raise StartError(
             f"{cannot}: {where} is not callable, but of type {kind} (expected a WSGI application; {EXAMPLES})"
         )
+    if inspect.iscoroutinefunction(found) or inspect.iscoroutinefunction(type(found).__call__):
+        raise StartError(f"{cannot}: {where} is async, as an ASGI application (expected a WSGI application)")
     return found
 
 
@@ -138,7 +141,7 @@ def _find(name: ApplicationName) -> tuple[object, str]:
     return found, where
 
 
-def _traceback(error: Exception) -> str:
+def _traceback(error: BaseException) -> str:
     """Format a traceback from the application's first frame on."""
     trace = error.__traceback__
     while trace is not None and (

@@ -206,6 +206,10 @@ class LiveStream:
     a stream that ends with less resets the connection.
     """
 
+    # True in a subclass whose streams end without ``close``: they continue when the server is stopping, and
+    # any number of requests may wait behind them.
+    ends_by_itself = False
+
     __slots__ = ("_lock", "_waiting", "_wake", "closed", "length", "limit", "size")
 
     def __init__(self, limit: int = 256 * 1024, length: int | None = None) -> None:
@@ -241,10 +245,6 @@ class LiveStream:
         """End the stream; buffered data is still sent if the client is connected."""
         self.closed = True
         self._wake()
-
-    def on_stop(self) -> None:
-        """End the stream, because the server is stopping; a subclass that ends by itself may continue."""
-        self.close()
 
     def subscribe(self, wake: Callable[[], object]) -> bool:
         """Set the callback for new data and the end of the stream; return False if one is set.

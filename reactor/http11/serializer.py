@@ -57,6 +57,11 @@ class ChunkSource:
         return isinstance(self._content, LiveStream)
 
     @property
+    def ends_by_itself(self) -> bool:
+        """True unless the content is a live stream that may never end."""
+        return not isinstance(self._content, LiveStream) or self._content.ends_by_itself
+
+    @property
     def has_heartbeat(self) -> bool:
         """True if the content is a stream of events, on which something must be sent from time to time."""
         return isinstance(self._content, EventStream)
@@ -72,8 +77,8 @@ class ChunkSource:
 
     def end(self) -> None:
         """End a live stream, because the server is stopping; other content ends by itself."""
-        if isinstance(self._content, LiveStream):
-            self._content.on_stop()
+        if isinstance(self._content, LiveStream) and not self.ends_by_itself:
+            self._content.close()
 
     def close(self) -> None:
         """Close the content, whether it was sent or not."""

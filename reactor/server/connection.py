@@ -38,11 +38,12 @@ Otherwise, and after a malformed request, the response is the last one.
 CONTINUING waits until an interim response, such as 100 (Continue), is sent; in RECEIVING_CONTENT, others may
 be sent, without waiting for the client to read them. WAITING waits for data of a live stream; only a stream
 of server-sent events has the timeout, after which a comment is sent. AWAITING_RESULT waits for the response
-of a ``Deferred``, which may have a timeout of its own, or for the end of the delay after a failed login; if
-more than a request head is received in that state, the rest is left in the socket until the response is
-known. The last response of a connection (after ``Connection: close``, an error, or when the server is
-stopping) is sent in FINISHING, followed by DRAINING, so that the client sees an orderly close instead of a
-reset. In every state that waits for READ, the connection becomes CLOSED when the client closes it.
+of a ``Deferred``, which may have a timeout of its own, or for the end of the delay after a failed login. If
+more than a request head is received in these two states, the rest is left in the socket until the response is
+known or sent; behind a live stream that may never end, the connection is closed. The last response of a
+connection (after ``Connection: close``, an error, or when the server is stopping) is sent in FINISHING,
+followed by DRAINING, so that the client sees an orderly close instead of a reset. In every state that waits
+for READ, the connection becomes CLOSED when the client closes it.
 """
 
 import logging
@@ -271,7 +272,7 @@ class Connection(EventHandler, ConnectionHooks):
         return buffer[: self.handle.recv_into(buffer, int(min(len(buffer), left)))]
 
     def _limit_pipelined(self, of_refused_body: bool = False) -> None:
-        """Limit the bytes received behind a live stream, which may never end, or a result.
+        """Limit the bytes received behind a result, or a live stream.
 
         Those of a refused body, which the parser ignores, are left in the socket: receiving them would make
         the client send all of it before the response.
@@ -279,8 +280,9 @@ class Connection(EventHandler, ConnectionHooks):
         limit = self._context.settings.max_head
         if self._parser.buffered <= limit and not of_refused_body:
             return
-        if self.state is AWAITING_RESULT:
-            self.interest = Interest.NONE  # receive the rest after the result
+        body = self._write_buffer.body
+        if not isinstance(body, ChunkSource) or body.ends_by_itself:
+            self.interest = Interest.NONE  # receive the rest after the response
         else:
             log.info("c%d: closed: over %d bytes pipelined behind a live stream", self.number, limit)
             self._close(CloseReason.SERVER_CLOSED)
@@ -868,8 +870,11 @@ class Connection(EventHandler, ConnectionHooks):
         elif result is FlushResult.STREAM_IDLE:
             self._enter(WAITING)
             body = self._write_buffer.body
-            if not (isinstance(body, ChunkSource) and body.has_heartbeat):
+            assert isinstance(body, ChunkSource), "STREAM_IDLE without a stream"
+            if not body.has_heartbeat:
                 self.deadline = inf
+            if body.ends_by_itself:
+                self._limit_pipelined()
         elif result is FlushResult.AWAITED:
             self._continue_with_result(progress)
         elif self.state in (RECEIVING_CONTENT, YIELDING) and buffered <= self._context.settings.low_water:

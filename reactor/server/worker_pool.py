@@ -71,8 +71,12 @@ class WorkerPool:
         self._submit(function, do_nothing)
 
     def is_full(self) -> bool:
-        """Return whether so many functions are waiting that no further response should need one."""
-        return self._queue.qsize() >= MAX_QUEUED
+        """Return whether no further response should need a thread.
+
+        Too many functions are waiting for one, or there is none, so that the loop would call them.
+        """
+        with self._lock:
+            return self._closed or self._queue.qsize() >= MAX_QUEUED or not self._has_thread()
 
     def close(self, timeout: float = CLOSE_TIMEOUT) -> None:
         """Wait for all functions for so many seconds; then log which ones still run, and drop those waiting.
@@ -120,7 +124,10 @@ class WorkerPool:
             thread = threading.Thread(target=self._work, name=name, daemon=True)
             try:
                 thread.start()
-            except RuntimeError:  # the system has no more threads
+            except RuntimeError as error:  # the system has no more threads
+                log.warning(
+                    "cannot start worker thread %d of %d: %s", len(self._threads) + 1, self._size, error
+                )
                 return bool(self._threads)
             self._threads.append(thread)
         return True
@@ -140,7 +147,7 @@ class WorkerPool:
         self._running[threading.get_ident()] = function
         try:
             function()
-        except Exception:
+        except BaseException:  # such as SystemExit, which would end the thread, and not the process
             log.exception("unhandled exception in a worker thread: %r", function)
         finally:
             self._running.pop(threading.get_ident(), None)  # called at once, it may have called another one

@@ -32,7 +32,17 @@ WITHOUT_CONTENT = frozenset({204, 205, 304})
 class ApplicationCall:
     """One request, the application's response to it, and what must be closed afterwards."""
 
-    __slots__ = ("_app", "_body", "_environ", "_errors", "_iterable", "_reported", "request", "start")
+    __slots__ = (
+        "_app",
+        "_body",
+        "_environ",
+        "_errors",
+        "_is_cut",
+        "_iterable",
+        "_reported",
+        "request",
+        "start",
+    )
 
     def __init__(
         self,
@@ -48,6 +58,7 @@ class ApplicationCall:
         self._body = body
         self._errors = errors
         self._reported = reported
+        self._is_cut = False
         self._iterable: Iterable[bytes] | None = None
         self.request = request
         self.start: StartResponse
@@ -61,11 +72,11 @@ class ApplicationCall:
     def close(self) -> None:
         """Close the iterable and the request body; log an exception."""
         iterable, self._iterable = self._iterable, None  # closed once
-        close = getattr(iterable, "close", None)
         try:
+            close = getattr(iterable, "close", None)
             if close is not None:
                 close()
-        except Exception:
+        except BaseException:  # such as SystemExit, which must not end the thread
             log.exception("unhandled exception in close() of the application, after %r", self.request)
         close_input(self._body)
         self._errors.end()
@@ -115,13 +126,12 @@ class ApplicationCall:
     def head_only(self) -> Response:
         """Return the response to HEAD, or one without content, with the application's Content-Length."""
         start = self.start
-        start.sent = True
         stream = LiveStream(length=start.length)
         stream.close()
         return Response(start.status, stream, start.headers)
 
     def require_start(self) -> None:
-        """Note that the headers are used; raise RuntimeError if it set no headers."""
+        """Note that the headers are used; raise RuntimeError if the application has set none."""
         if not self.start.called:
             raise RuntimeError(
                 "the application did not call start_response() before its first block or its end"
@@ -129,8 +139,10 @@ class ApplicationCall:
         self.start.sent = True
 
     def log_excess(self) -> None:
-        """Log that the application sends more than it has announced."""
-        length = self.start.length
+        """Log, once, that the application sends more than it has announced."""
+        if self._is_cut:
+            return
+        self._is_cut, length = True, self.start.length
         log.error("%r: the response is longer than its Content-Length of %s bytes: cut", self.request, length)
 
 

@@ -4,6 +4,7 @@ import io
 import os
 import stat
 from collections.abc import Callable
+from tempfile import _TemporaryFileWrapper
 from typing import Protocol
 
 from reactor.http11.message import FileSlice
@@ -46,15 +47,14 @@ class FileWrapper:
 class OpenFile:
     """An open file of the application, and the function that closes it; the file of a FileSlice."""
 
-    __slots__ = ("_close", "_descriptor")
+    __slots__ = ("_close", "fileno")
 
-    def __init__(self, descriptor: int, close: Callable[[], object]) -> None:
-        self._descriptor = descriptor
+    def __init__(
+        self, file: io.FileIO | io.BufferedReader | io.BufferedRandom, close: Callable[[], object]
+    ) -> None:
+        # Raises ValueError if the application has closed the file: its descriptor may be that of another one.
+        self.fileno = file.fileno
         self._close = close
-
-    def fileno(self) -> int:
-        """Return the file descriptor."""
-        return self._descriptor
 
     def close(self) -> None:
         """Call the function."""
@@ -64,28 +64,30 @@ class OpenFile:
 def file_slice(wrapper: FileWrapper, close: Callable[[], object]) -> FileSlice | None:
     """Return the rest of a regular file, from its position on; None for any other file.
 
-    ``close`` is called after sending.
+    None for an empty one, too: the files in /proc have content, although their size is 0. ``close`` is called
+    after sending.
     """
     file = _open_file(wrapper.file)
     if file is None:
         return None
     try:
-        descriptor, offset = file.fileno(), file.tell()
-        status = os.fstat(descriptor)
+        offset, status = file.tell(), os.fstat(file.fileno())
     except (OSError, ValueError):  # such as a closed file: reading it raises the error
         return None
-    if not stat.S_ISREG(status.st_mode):
+    if not stat.S_ISREG(status.st_mode) or not status.st_size:
         return None
-    return FileSlice(OpenFile(descriptor, close), offset, max(0, status.st_size - offset))
+    return FileSlice(OpenFile(file, close), offset, max(0, status.st_size - offset))
 
 
 def _open_file(file: object) -> io.FileIO | io.BufferedReader | io.BufferedRandom | None:
-    """Return the open file behind the wrappers of tempfile and Django, which are named ``file``.
+    """Return the open file whose method ``read`` this file has: itself, or the one in a wrapper of Django.
 
-    A method ``fileno`` is not enough: a GzipFile has that of the compressed file.
+    A method ``fileno``, or an attribute ``file``, is not enough: a GzipFile has the descriptor of the
+    compressed file, and a wrapper or a subclass may change what it reads.
     """
-    for _ in range(4):
-        if isinstance(file, _OPEN_FILES):
-            return file
-        file = getattr(file, "file", None)
+    if isinstance(file, _TemporaryFileWrapper):
+        file = file.file
+    owner = getattr(getattr(file, "read", None), "__self__", None)
+    if isinstance(owner, _OPEN_FILES) and type(owner) in _OPEN_FILES:
+        return owner
     return None

@@ -14,6 +14,8 @@ from reactor.wsgi.application_call import ApplicationCall, checked
 class LoopStream(LiveStream):
     """The blocks of an iterable, taken when the previous one is sent; a live stream that always has data."""
 
+    ends_by_itself = True
+
     __slots__ = ("_blocks", "_call")
 
     def __init__(self, call: ApplicationCall, blocks: Iterator[bytes]) -> None:
@@ -23,9 +25,6 @@ class LoopStream(LiveStream):
 
     def __next__(self) -> bytes:
         return next(self._blocks)
-
-    def on_stop(self) -> None:
-        """Continue: the application ends the response."""
 
     def close(self) -> None:
         """Close the iterable."""
@@ -46,9 +45,11 @@ def respond(call: ApplicationCall) -> Response:
                 return call.complete(b"".join(written) + content)
             blocks = filter(checked, chain(written, iterable))
             first = next(blocks, b"")
-            if not first or call.omits_content:
-                return call.complete(b"") if not first else call.head_only()
+            if not first:
+                return call.complete(b"")
             call.require_start()
+            if call.omits_content:
+                return call.head_only()
             response = Response(
                 call.start.status, LoopStream(call, chain([first], blocks)), call.start.headers
             )

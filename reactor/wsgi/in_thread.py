@@ -26,12 +26,12 @@ class DisconnectedError(ConnectionError):
 class ThreadedResponse(Deferred):
     """The response of an application that runs in a worker thread."""
 
-    __slots__ = ("_call", "_is_called", "_stream", "_submit")
+    __slots__ = ("_call", "_is_taken", "_stream")
 
     def __init__(self, call: ApplicationCall) -> None:
         super().__init__(timeout=inf)  # as with other WSGI servers, the application decides
         self._call = call
-        self._is_called = False
+        self._is_taken = False  # the call has begun, or never will
         self._stream: SpooledStream | None = None
 
     @property
@@ -41,7 +41,6 @@ class ThreadedResponse(Deferred):
 
     def start(self, in_worker: Call, in_loop: Call, notify: Callable[[Deferred], object]) -> None:
         """Call the application in a worker thread, as soon as one is free."""
-        self._submit = in_worker
         try:
             super().start(in_worker, in_loop, notify)
             in_worker(self._call_application)
@@ -49,16 +48,28 @@ class ThreadedResponse(Deferred):
             self._call.close()
             raise
 
+    def close(self) -> None:
+        """Note that the client has disconnected, and release the request if its call has not begun.
+
+        Otherwise clients that have left would occupy connections, and memory, until a thread is free.
+        """
+        super().close()
+        self.abort()
+
     def abort(self) -> None:
         """Release the request if its call has not begun: it never will."""
-        if not self._is_called:
-            self._call.close()
-
-    def _call_application(self) -> None:
-        self._is_called = True
-        if self.closed or self._cancelled:
+        if self._take_call():
             self._call.close()
             self._end_without_client()
+
+    def _take_call(self) -> bool:
+        """Return True to the first caller only, which calls the application or releases the request."""
+        with self._lock:
+            is_first, self._is_taken = not self._is_taken, True
+        return is_first
+
+    def _call_application(self) -> None:
+        if not self._take_call():
             return
         is_file = False
         try:
@@ -76,7 +87,7 @@ class ThreadedResponse(Deferred):
         """Pass a regular file to the connection; return False for others. A worker thread closes it."""
         if self.done:
             return False
-        response = self._call.file_response(iterable, partial(self._submit, self._call.close))
+        response = self._call.file_response(iterable, partial(self._in_worker, self._call.close))
         if response is None:
             return False
         self.resolve(response)
@@ -88,7 +99,8 @@ class ThreadedResponse(Deferred):
             self.resolve(self._call.complete(content))
             return
         for block in iterable:
-            if self.closed:
+            # For empty blocks, too: an application that waits for data yields them.
+            if self._is_disconnected:
                 raise DisconnectedError("the client has disconnected")
             if checked(block) and not self._emit(block):
                 break
@@ -96,6 +108,11 @@ class ThreadedResponse(Deferred):
             self.resolve(self._call.complete(b""))
         elif self._stream is not None:
             self._stream.end()
+
+    @property
+    def _is_disconnected(self) -> bool:
+        """Whether the client has disconnected, before the first block or after it."""
+        return self.closed or (self._stream is not None and self._stream.closed)
 
     def _write(self, data: bytes) -> None:
         if checked(data):
@@ -137,12 +154,16 @@ class ThreadedResponse(Deferred):
         stream = self._stream
         if isinstance(error, DisconnectedError):
             self._end_without_client()
-        elif not self.done:
-            self.fail(
-                error if isinstance(error, Exception) else RuntimeError(f"the application raised {error!r}")
+        elif self.done:
+            request = self._call.request
+            log.error(
+                "unhandled exception after the first block of the response to %r", request, exc_info=error
             )
+        elif isinstance(error, Exception):
+            self.fail(error)
         else:
-            log.error("unhandled exception in the application after the first block", exc_info=error)
+            failure = RuntimeError(f"the application raised {error!r}")
+            self.fail(failure.with_traceback(error.__traceback__))
         if stream is not None:
             stream.end(OSError("the application failed"))  # no traceback: it was logged
 

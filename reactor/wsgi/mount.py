@@ -5,10 +5,10 @@ from wsgiref.types import WSGIApplication
 from reactor.http11.deferred import Deferred
 from reactor.http11.message import Request, Response
 from reactor.routing import METHODS, Router
-from reactor.wsgi import in_loop as loop
 from reactor.wsgi.application_call import ApplicationCall
 from reactor.wsgi.environ import EnvironBuilder
 from reactor.wsgi.error_log import ErrorLog
+from reactor.wsgi.in_loop import respond
 from reactor.wsgi.in_thread import ThreadedResponse
 from reactor.wsgi.request_input import RequestInput
 
@@ -51,4 +51,4 @@ class _Mount:
         size, body, errors = received.size, received.take(), ErrorLog()
         environ = self._environ.build(request, body, size, errors)
         call = ApplicationCall(self._app, request, environ, body, errors, self._reported)
-        return loop.respond(call) if self._in_loop else ThreadedResponse(call)
+        return respond(call) if self._in_loop else ThreadedResponse(call)

@@ -29,9 +29,11 @@ READ_SIZE = 128 * KIB  # bytes read from the file in one turn
 class SpooledStream(LiveStream):
     """A live stream whose ``put`` accepts everything, and waits if it must.
 
-    It ends by itself, so that a graceful shutdown waits for it. ``limit`` is the bytes kept in memory,
-    ``max_spooled`` those kept in a file.
+    A graceful shutdown waits for it. ``limit`` is the bytes kept in memory, ``max_spooled`` those kept in a
+    file.
     """
+
+    ends_by_itself = True
 
     __slots__ = (
         "_changed",
@@ -148,9 +150,6 @@ class SpooledStream(LiveStream):
             self._read += len(data)
             self._wake_thread()
         return data
-
-    def on_stop(self) -> None:
-        """Continue: the application ends the response."""
 
     def close(self) -> None:
         """Note that the client has disconnected, or that everything was sent; wake the thread."""

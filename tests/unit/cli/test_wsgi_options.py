@@ -35,6 +35,16 @@ def make_number():
 def make_error():
     raise KeyError("reason")
 
+async def asgi(scope, receive, send):
+    pass
+
+class ASGI:
+    async def __call__(self, scope, receive, send):
+        pass
+
+def make_exit():
+    raise SystemExit("no settings")
+
 def make_with(argument):
     return app
 
@@ -106,6 +116,8 @@ def test_so_many_requests_are_answered_at_once() -> None:
         ("wsgi_site:Site.none", "'wsgi_site.Site' has no attribute 'none'"),
         ("wsgi_site:number", "wsgi_site.number is not callable, but of type int"),
         ("wsgi_site:number()", "wsgi_site.number is not callable, but of type int"),
+        ("wsgi_site:asgi", "wsgi_site.asgi is async, as an ASGI application (expected a WSGI application)"),
+        ("wsgi_site:ASGI()", "the result of wsgi_site.ASGI() is async, as an ASGI application"),
         ("wsgi_site:make_number()", "the result of wsgi_site.make_number() is not callable, but of type int"),
     ],
 )
@@ -122,6 +134,7 @@ def test_what_cannot_be_loaded_is_one_line(name: str, message: str, folder: Path
         ("wsgi_syntax", "SyntaxError: "),
         ("wsgi_error", "KeyError: 'reason'"),
         ("wsgi_site:make_error()", "KeyError: 'reason'"),
+        ("wsgi_site:make_exit()", "SystemExit: no settings"),
         ("wsgi_site:make_with()", "TypeError: "),
     ],
 )

@@ -4,8 +4,10 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from reactor.event_handler import Interest
 from reactor.http11.message import TEXT, LiveStream, Request, Response
 from reactor.routing import Router
+from reactor.server.state import State
 from tests.support.in_process import Client, Harness
 from tests.support.requests import CANARY, answering, read_available, request, shrink_buffers, write
 
@@ -78,6 +80,47 @@ def test_too_many_bytes_during_a_live_stream_close_the_connection(
         assert client.closed
         assert stream.closed
     assert caplog.messages == ["c1: closed: over 500 bytes pipelined behind a live stream"]
+
+
+class Ending(LiveStream):
+    """A stream that ends without ``close``, when the test says so."""
+
+    ends_by_itself = True
+    ended = False
+
+    def __next__(self) -> bytes:
+        data = super().__next__()
+        if not data and self.ended:
+            raise StopIteration
+        return data
+
+
+def test_any_number_of_requests_may_wait_behind_a_stream_that_ends_by_itself() -> None:
+    stream = Ending()
+    with Harness(answering(lambda: Response(200, stream)), turn_read=300, max_head=500) as server:
+        client = open_stream(server)
+        client.send(CANARY * 200)
+        for _ in range(3):
+            assert stream.send(b"news")
+            assert server.run()
+            assert (client.connection.state, client.connection.interest) == (State.WAITING, Interest.NONE)
+            assert client.connection.unparsed == 600
+        stream.ended = True
+        stream.send(b"end")
+        answers = client.responses()
+        assert len(answers) == 201
+        assert answers[-1].content == b"the canary sings"
+        assert stream.closed
+
+
+def test_a_stream_that_ends_by_itself_continues_when_the_server_stops() -> None:
+    stream = Ending()
+    with Harness(answering(lambda: Response(200, stream))) as server:
+        client = open_stream(server)
+        client.connection.stop()
+        assert stream.send(b"news")
+        assert client.read() == b"4\r\nnews\r\n"
+        assert not stream.closed
 
 
 def test_a_live_stream_buffers_at_most_its_limit() -> None:

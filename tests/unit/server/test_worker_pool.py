@@ -4,6 +4,7 @@ import logging
 import sys
 import threading
 from collections.abc import Iterator
+from functools import partial
 
 import pytest
 
@@ -100,6 +101,49 @@ def test_a_function_is_called_once_if_no_thread_can_be_started(
     assert done.wait(TIMEOUT)
     pool.close()
     assert len(work.threads) == 1
+
+
+@pytest.mark.parametrize("started", [0, 1])
+def test_the_pool_is_full_if_there_is_no_thread(
+    started: int,
+    pool: WorkerPool,
+    work: Work,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def fail(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    for _ in range(started):
+        pool.submit(work.note)
+    monkeypatch.setattr(threading.Thread, "start", fail)
+    assert pool.is_full() == (started == 0)
+    assert caplog.messages == [
+        f"cannot start worker thread {started + 1} of {THREADS}: can't start new thread"
+    ]
+
+
+def test_a_closed_pool_is_full(pool: WorkerPool) -> None:
+    assert not pool.is_full()
+    pool.close()
+    assert pool.is_full()
+    assert not pool._threads
+
+
+def test_a_function_that_exits_does_not_end_its_thread(
+    pool: WorkerPool, caplog: pytest.LogCaptureFixture
+) -> None:
+    ended = [threading.Event() for _ in range(3 * THREADS)]
+
+    def leave(event: threading.Event) -> None:
+        event.set()
+        raise SystemExit
+
+    for event in ended:
+        pool.submit(partial(leave, event))
+    assert all(event.wait(TIMEOUT) for event in ended)
+    pool.close()
+    assert [record.levelname for record in caplog.records] == ["ERROR"] * len(ended)
 
 
 def test_an_exception_in_a_thread_is_logged(pool: WorkerPool, caplog: pytest.LogCaptureFixture) -> None:

@@ -2,6 +2,8 @@
 
 import gzip
 import io
+import os
+import stat
 import tempfile
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -94,6 +96,15 @@ def test_the_wrappers_of_wrappers_are_opened(path: Path) -> None:
         assert file_slice(FileWrapper(Named(Named(Named(file)))), lambda: None) is not None
 
 
+def test_a_named_temporary_file_is_a_file_slice() -> None:
+    with tempfile.NamedTemporaryFile() as file:
+        file.write(b"content")
+        file.seek(0)
+        part = file_slice(FileWrapper(file), lambda: None)
+        assert part is not None
+        assert (part.offset, part.count) == (0, 7)
+
+
 @in_both
 def test_a_file_is_sent_from_its_position_up_to_content_length(path: Path, in_loop: bool) -> None:
     with path.open("rb") as file:
@@ -139,6 +150,42 @@ def test_decompressed_and_text_files_are_not_file_slices(path: Path) -> None:
     assert answer.content == CONTENT
 
 
+class UpperFile(io.BufferedReader):
+    """A file that changes what it reads."""
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        return super().read(size).upper()
+
+
+class UpperWrapper:
+    """A wrapper that changes what it reads."""
+
+    def __init__(self, file: Any) -> None:
+        self.file = file
+        self.close = file.close
+
+    def read(self, size: int) -> bytes:
+        return bytes(self.file.read(size).upper())
+
+
+@pytest.mark.parametrize("make", [UpperFile, UpperWrapper])
+def test_a_file_that_changes_what_it_reads_is_read(make: Callable[[Any], Any], path: Path) -> None:
+    path.write_bytes(b"secret")
+    with path.open("rb", buffering=0) as file:
+        app = Wrapped(make(file))
+        answer, _ = parse_response(exchange(app).data, "GET", False)
+    assert answer is not None
+    assert answer.content == b"SECRET"
+
+
+def test_a_regular_file_without_a_size_is_read() -> None:
+    with Path("/dev/null").open("rb") as device:
+        size = os.stat_result((stat.S_IFREG, *[0] * 9))
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(os, "fstat", lambda descriptor: size)  # as of a file in /proc
+            assert file_slice(FileWrapper(device), lambda: None) is None
+
+
 def test_a_closed_file_and_a_pipe_are_not_file_slices(path: Path) -> None:
     with path.open("rb") as closed:
         pass
@@ -158,6 +205,25 @@ def test_a_file_of_a_client_that_leaves_is_closed(path: Path) -> None:
             assert app.closed == 0
             client.close()
         assert app.closed == 1
+
+
+def test_a_file_that_the_application_closes_too_early_ends_the_response(path: Path) -> None:
+    with path.open("rb") as file:
+        app = Wrapped(Named(file))
+        with Harness(routes_of(app), turn_send=1000) as server:
+            client = server.connect()
+            client.sock.send(request())
+            while not client.connection.served:
+                server.reactor.turn()
+            descriptor = file.fileno()
+            file.close()
+            with (path.parent / "secret").open("w+b") as other:
+                assert other.fileno() == descriptor
+                other.write(b"secret" * 20_000)
+                other.flush()
+                client.read()
+            assert client.closed
+            assert b"secret" not in client.received
 
 
 def test_a_wrapper_of_a_file_without_close_has_a_close() -> None:

@@ -1,6 +1,6 @@
 """What an application returns, and what the client gets: in a thread and in the loop."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from io import BytesIO
 from typing import Any
 from wsgiref.types import StartResponse, WSGIEnvironment
@@ -99,6 +99,17 @@ def test_a_response_longer_than_its_content_length_is_logged(
     )
 
 
+def test_an_application_that_writes_too_much_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
+    def app(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        write = start_response("200 OK", [*TEXT, length(3)])
+        for _ in range(10):
+            write(b"abc")
+        return []
+
+    assert framing(exchange(app)) == (200, b"abc", "3")
+    assert caplog.text.count("longer than its Content-Length") == 1
+
+
 @in_both
 def test_too_few_bytes_are_500_if_all_are_known_and_else_a_reset(
     in_loop: bool, caplog: pytest.LogCaptureFixture
@@ -171,12 +182,14 @@ def test_a_generator_may_call_start_response_lazily(in_loop: bool) -> None:
 
 
 @in_both
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
 @pytest.mark.parametrize("content", [[b"abc"], [], "blocks abc", "blocks"])
 def test_an_application_that_does_not_call_start_response_is_500(
-    content: Any, in_loop: bool, caplog: pytest.LogCaptureFixture
+    content: Any, method: str, in_loop: bool, caplog: pytest.LogCaptureFixture
 ) -> None:
     content = made(content)
-    assert framing(exchange(lambda environ, start: content, in_loop=in_loop))[0] == 500
+    got = exchange(lambda environ, start: content, request(method=method), in_loop)
+    assert got.data.startswith(b"HTTP/1.1 500 ")
     assert "the application did not call start_response()" in caplog.text
     assert getattr(content, "closed", 1) == 1
 
@@ -274,22 +287,27 @@ def test_an_exception_after_the_first_block_resets_the_connection(
     assert got.client.closed
     assert blocks.closed == 1
     assert "KeyError: 'reason'" in caplog.text
+    assert in_loop or "after the first block of the response to <Request GET />" in caplog.text
 
 
 def test_an_exception_of_the_interpreter_does_not_end_the_thread(caplog: pytest.LogCaptureFixture) -> None:
     def app(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        raise SystemExit(3)
+        raise SystemExit(3)  # this line is in the traceback
 
     assert framing(exchange(app))[0] == 500
     assert "the application raised SystemExit(3)" in caplog.text
+    assert "this line is in the traceback" in caplog.text
 
 
 @in_both
-def test_an_exception_in_close_is_logged(in_loop: bool, caplog: pytest.LogCaptureFixture) -> None:
+@pytest.mark.parametrize("error", [KeyError("reason"), SystemExit(1)], ids=repr)
+def test_an_exception_in_close_is_logged(
+    error: BaseException, in_loop: bool, caplog: pytest.LogCaptureFixture
+) -> None:
     class Failing(Blocks):
         def close(self) -> None:
             super().close()
-            raise KeyError("reason")
+            raise error
 
     blocks, app = Failing(b"abc"), Fixed()
     app.content = blocks
@@ -344,6 +362,18 @@ def test_a_first_block_of_content_length_makes_no_stream(monkeypatch: pytest.Mon
     blocks = Blocks(b"abc")
     assert framing(exchange(Fixed(blocks, "200 OK", length(3)))) == (200, b"abc", "3")
     assert framing(exchange(Fixed(Blocks(b"abc"))))[0] == 500  # the stream is missed
+
+
+def test_a_call_has_no_result_timeout() -> None:
+    work: list[Callable[[], object]] = []
+    with Harness(routes_of(Fixed([b"late"])), in_worker=work.append, result_timeout=30.0) as server:
+        client = server.connect()
+        client.send(request())
+        server.clock.advance(86_400)
+        client.assert_open()
+        (call,) = work
+        call()
+        assert client.assert_responds().content == b"late"
 
 
 # Calls that never begin.

@@ -221,12 +221,3 @@ def test_a_truncated_file_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="truncated"):
         next(stream)
     stream.close()
-
-
-def test_a_stop_of_the_server_does_not_end_it() -> None:
-    stream = small()
-    stream.put(b"a")
-    stream.on_stop()
-    assert stream.put(b"b")
-    stream.end()
-    assert b"".join(stream) == b"ab"

@@ -115,9 +115,9 @@ def test_the_application_of_a_client_that_leaves_in_the_queue_is_not_called() ->
             lambda: sum(c.served == 0 for c in site.server.context.connections.values()) == 3
         )
         client.close()
-        site.wait_for_threads(lambda: len(site.server.context.abandoned) == 1)
+        context = site.server.context
+        site.wait_for_threads(lambda: context.occupied == THREADS and not context.abandoned)
         site.app.released.set()
-        site.wait_for_threads(lambda: not site.server.context.abandoned)
         site.assert_threads_are_free()
         assert "/never" not in site.app.calls
 
@@ -176,14 +176,18 @@ def stop_at_once(site: Site, client: ClientConnection) -> None:
     site.server.stop()
 
 
-def test_an_iterable_that_has_no_data_yet_is_closed_when_its_client_leaves() -> None:
+@pytest.mark.parametrize("first", [b"", b"first"], ids=["before the first block", "after it"])
+def test_an_iterable_that_has_no_data_yet_is_closed_when_its_client_leaves(first: bytes) -> None:
     def output() -> Iterator[bytes]:
+        yield first
         while True:
             yield b""
 
     with Site(output()) as site:
         client = site.unread_output()
         site.wait_for_threads(lambda: bool(site.app.calls))
+        if first:
+            client.read_head()
         client.close()
         assert site.app.output.closed.wait(TIMEOUT)
         site.assert_threads_are_free()
@@ -251,6 +255,23 @@ def test_slow_senders_hold_no_thread() -> None:
         assert "/quick" not in site.app.calls
 
 
+def test_any_number_of_requests_may_wait_behind_a_stream() -> None:
+    release = threading.Event()
+
+    def output() -> Iterator[bytes]:
+        yield b"first"
+        assert release.wait(TIMEOUT)
+
+    with Site(output(), max_head=500, turn_read=300) as site:
+        client = site.connect()
+        client.send_head("GET", "/output")
+        client.read_head()
+        client.send(b"GET /quick HTTP/1.1\r\nHost: x\r\n\r\n" * 100)
+        site.wait_for_threads(lambda: any(c.unparsed > 500 for c in site.server.context.connections.values()))
+        release.set()
+        site.wait_for_threads(lambda: len(site.app.calls) == 101)
+
+
 def test_a_graceful_stop_waits_for_a_response_in_progress() -> None:
     release = threading.Event()
 
@@ -302,6 +323,20 @@ def test_the_address_of_the_server_is_in_the_environ() -> None:
         running.connect().get("/")
         host, port = running.server.address
     assert seen == [(host, str(port))]
+
+
+def test_without_a_thread_a_request_is_503(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with Site(endless()) as site, monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", fail)
+        client = site.connect()
+        client.send_head("GET", "/output")
+        assert client.answer().status == 503
+        assert site.app.calls == []  # in the loop, the output would wait for itself
+        patch.undo()
+        site.assert_threads_are_free()
 
 
 def test_the_number_of_threads_is_that_of_the_server() -> None:
