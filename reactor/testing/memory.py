@@ -12,7 +12,7 @@ import selectors
 import socket
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from http.client import HTTPConnection, HTTPResponse
 from itertools import count
 from math import inf
@@ -81,31 +81,17 @@ class _ServerEnd:
         self.closed = True
 
 
-class _Selector(selectors.BaseSelector):
+class _Selector(selectors.SelectSelector):
     """Reports what is ready, without waiting; ``wait`` is how long it should have waited, None for ever."""
 
     wait: float | None = 0.0
 
-    def __init__(self) -> None:
-        self._keys: dict[_ServerEnd, selectors.SelectorKey] = {}
-
-    def register(self, fileobj: object, events: int, data: Any = None) -> selectors.SelectorKey:
-        assert isinstance(fileobj, _ServerEnd)
-        self._keys[fileobj] = selectors.SelectorKey(fileobj, fileobj.fileno(), events, data)
-        return self._keys[fileobj]
-
-    def unregister(self, fileobj: object) -> selectors.SelectorKey:
-        assert isinstance(fileobj, _ServerEnd)
-        return self._keys.pop(fileobj)
-
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
-        masks = [(key, end.readiness() & key.events) for end, key in self._keys.items()]
+        keys = self.get_map().values()
+        masks = [(key, cast(_ServerEnd, key.fileobj).readiness() & key.events) for key in keys]
         ready = [(key, events) for key, events in masks if events]
         self.wait = 0.0 if ready else timeout
         return ready
-
-    def get_map(self) -> Mapping[Any, selectors.SelectorKey]:
-        return self._keys
 
 
 class _ClientEnd(io.RawIOBase):
