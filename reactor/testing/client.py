@@ -4,12 +4,14 @@ Worker threads run if a handler uses one. Time is real: timers are waited for.
 """
 
 import json as json_format
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from http.client import HTTPMessage, HTTPResponse
 from http.cookiejar import CookieJar
+from reprlib import repr as shorten
+from secrets import token_hex
 from typing import Any, Self, TypedDict, Unpack
-from urllib.parse import quote, urlencode
+from urllib.parse import parse_qsl, quote, urlencode
 from urllib.request import Request as CookieRequest
 
 from reactor.http11.message import JSON, HeaderPairs, HeaderSource, header_pairs, reason_phrase
@@ -18,16 +20,30 @@ from reactor.settings import Settings
 from reactor.testing.memory import MemoryConnection, MemoryServer
 
 TIMEOUT = 5.0  # seconds
+ENDLESS = "end of the response, whose head was sent (client.stream() reads one that does not end),"
+BINARY = "application/octet-stream"
 FORM = (("Content-Type", "application/x-www-form-urlencoded"),)
+BUFFERS = (bytes, bytearray, memoryview)
+# In names and file names of a form                                                HTML, 4.10.21.8
+ESCAPES = str.maketrans({"\n": "%0A", "\r": "%0D", '"': "%22"})
+
+# A file of a form: its content, or its file name, content and media type.
+File = bytes | tuple[str, bytes, str]
 
 
-class RequestOptions(TypedDict, total=False):
-    """The headers and the body of a request: at most one of ``content``, ``json`` and ``form``."""
+class BodyOptions(TypedDict, total=False):
+    """The body of a request; see ``Client.request``."""
+
+    content: bytes | Iterable[bytes]
+    json: object
+    form: Mapping[str, object]
+    files: Mapping[str, File | list[File]]
+
+
+class RequestOptions(BodyOptions, total=False):
+    """The headers and the body of a request; see ``Client.request``."""
 
     headers: HeaderSource
-    content: bytes
-    json: object
-    form: Mapping[str, object]  # each value of a list is a field of its own
 
 
 @dataclass(frozen=True, repr=False)
@@ -57,8 +73,12 @@ class Client:
 
     An error of the application, such as an unhandled exception of a handler, is raised here; with
     ``raise_errors=False`` the client gets the response that others get, such as 500. ``timeout`` is the time
-    in seconds to wait for a response, then TimeoutError is raised. Redirects are not followed. Close the
-    client, or use it in a ``with`` statement, to end its worker threads. It is used by one thread at a time.
+    in seconds to wait for a response, then TimeoutError is raised. ``cookies`` is the CookieJar. Redirects
+    are not followed. Close the client, or use it in a ``with`` statement, to end its worker threads. It is
+    used by one thread at a time.
+
+    A handler may use ``server.run_in_thread`` of a ``Server`` that does not run. Timers and hooks of a server
+    need one that runs: see ``reactor.testing.running``.
     """
 
     def __init__(
@@ -87,11 +107,21 @@ class Client:
     def request(self, method: str, path: str, **options: Unpack[RequestOptions]) -> ClientResponse:
         """Send a request; return its response.
 
-        ``path`` may have a query; spaces and non-ASCII characters in it are percent-encoded.
+        ``path`` may have a query; spaces and non-ASCII characters in it are percent-encoded. The options are
+
+            headers  a mapping, or (name, value) pairs
+            content  the body: bytes, or an iterable of bytes, sent chunked; the server gets each on its own
+            json     an object that is sent as JSON
+            form     a mapping of names to texts, or to lists of texts
+            files    a mapping of names to files, or to lists of files; sent with ``form``, as multipart
+
+        A file is bytes, or a tuple of its file name, content and media type. Raise ValueError for more than
+        one body, TypeError for one of another type, and TimeoutError if the response does not end in time.
         """
         connection = self._connection
         try:
             response = self._send(connection, method, path, **options)
+            self._server.awaited = ENDLESS
             content = response.read()
         except BaseException:
             connection.disconnect()
@@ -102,35 +132,35 @@ class Client:
         return ClientResponse(response.status, response.headers, content)
 
     def get(self, path: str, **options: Unpack[RequestOptions]) -> ClientResponse:
-        """Send a GET request."""
+        """Send a GET request; see ``request``."""
         return self.request("GET", path, **options)
 
     def head(self, path: str, **options: Unpack[RequestOptions]) -> ClientResponse:
-        """Send a HEAD request."""
+        """Send a HEAD request; see ``request``."""
         return self.request("HEAD", path, **options)
 
     def post(self, path: str, **options: Unpack[RequestOptions]) -> ClientResponse:
-        """Send a POST request."""
+        """Send a POST request; see ``request``."""
         return self.request("POST", path, **options)
 
     def put(self, path: str, **options: Unpack[RequestOptions]) -> ClientResponse:
-        """Send a PUT request."""
+        """Send a PUT request; see ``request``."""
         return self.request("PUT", path, **options)
 
     def patch(self, path: str, **options: Unpack[RequestOptions]) -> ClientResponse:
-        """Send a PATCH request."""
+        """Send a PATCH request; see ``request``."""
         return self.request("PATCH", path, **options)
 
     def delete(self, path: str, **options: Unpack[RequestOptions]) -> ClientResponse:
-        """Send a DELETE request."""
+        """Send a DELETE request; see ``request``."""
         return self.request("DELETE", path, **options)
 
     def options(self, path: str, **options: Unpack[RequestOptions]) -> ClientResponse:
-        """Send an OPTIONS request."""
+        """Send an OPTIONS request; see ``request``."""
         return self.request("OPTIONS", path, **options)
 
     def stream(self, method: str, path: str, **options: Unpack[RequestOptions]) -> "ClientStream":
-        """Send a request on a connection of its own; return its response, which need not end."""
+        """Send a request as ``request`` does, on its own connection; return its response, which need not end."""
         connection = self._server.connection(self._peer)
         try:
             response = self._send(connection, method, path, **options)
@@ -145,9 +175,7 @@ class Client:
         method: str,
         path: str,
         headers: HeaderSource = (),
-        content: bytes | None = None,
-        json: object = None,
-        form: Mapping[str, object] | None = None,
+        **options: Unpack[BodyOptions],
     ) -> HTTPResponse:
         """Send a request, and read the head of its response."""
         self._server.start_timeout()
@@ -155,37 +183,85 @@ class Client:
         path = quote(path, safe="!#$%&'()*+,/:;=?@[]~")
         cookies = CookieRequest(f"https://localhost{path}")
         self.cookies.add_cookie_header(cookies)
-        content, own = _encode(content, json, form, method)
+        body, own = _encode(method, **options)
         fields = header_pairs(headers)
         given = {name.lower() for name, _ in fields}
         connection.putrequest(method, path, "host" in given, skip_accept_encoding=True)
         for name, value in (*fields, *own, *cookies.header_items()):
             if (name, value) in fields or name.lower() not in given:
                 connection.putheader(name, value)
-        connection.endheaders(content)
+        if body is None or isinstance(body, BUFFERS):
+            connection.endheaders(body)
+        else:
+            connection.endheaders(self._deliver(connection, body), encode_chunked=True)
         response = connection.getresponse()
         self.cookies.extract_cookies(response, cookies)
         return response
 
+    def _deliver(self, connection: MemoryConnection, content: Iterable[bytes]) -> Iterator[bytes]:
+        """Yield each part of a body when the server has received those before; stop if it has closed."""
+        self._server.run_until_idle()
+        for part in content:
+            if not isinstance(part, bytes):
+                raise TypeError(f"invalid part of the content: {shorten(part)} (expected bytes)")
+            yield part
+            self._server.run_until_idle()
+            if connection.ended:
+                break
+
 
 def _encode(
-    content: bytes | None, json: object, form: Mapping[str, object] | None, method: str
-) -> tuple[bytes | None, HeaderPairs]:
-    """Return a request body, and its headers; raise ValueError for more than one."""
-    if sum(body is not None for body in (content, json, form)) > 1:
-        raise ValueError("more than one body: choose one of content, json and form")
+    method: str,
+    content: bytes | Iterable[bytes] | None = None,
+    json: object = None,
+    form: Mapping[str, object] | None = None,
+    files: Mapping[str, File | list[File]] | None = None,
+) -> tuple[bytes | Iterable[bytes] | None, HeaderPairs]:
+    """Return a request body, and its headers; raise ValueError for more than one, and TypeError."""
+    if (content is not None) + (json is not None) + (form is not None or files is not None) > 1:
+        raise ValueError("more than one body: choose one of content, json and form, which may have files")
     headers: HeaderPairs = ()
     if json is not None:
         content, headers = json_format.dumps(json).encode(), JSON
+    elif files is not None:
+        boundary = token_hex(16)
+        content = _multipart(boundary, form or {}, files)
+        headers = (("Content-Type", f"multipart/form-data; boundary={boundary}"),)
     elif form is not None:
         content, headers = urlencode(form, doseq=True).encode(), FORM
     if content is None and method not in ("POST", "PUT", "PATCH"):
         return None, ()
-    return content, (*headers, ("Content-Length", str(len(content or b""))))
+    if content is None or isinstance(content, BUFFERS):
+        return content, (*headers, ("Content-Length", str(len(content or b""))))
+    if isinstance(content, str | Mapping) or not isinstance(content, Iterable):
+        raise TypeError(f"invalid content: {shorten(content)} (expected bytes, or an iterable of bytes)")
+    return content, (("Transfer-Encoding", "chunked"),)
+
+
+def _multipart(boundary: str, form: Mapping[str, object], files: Mapping[str, File | list[File]]) -> bytes:
+    """Write a form with files as browsers do; raise TypeError for an invalid file."""
+    # The same fields as in a form without files; bytes need not be UTF-8.
+    fields = parse_qsl(urlencode(form, doseq=True), keep_blank_values=True, errors="surrogateescape")
+    parts = [(f'"{name.translate(ESCAPES)}"', text.encode(errors="surrogateescape")) for name, text in fields]
+    for name, value in files.items():
+        for file in value if isinstance(value, list) else [value]:
+            match (name, file, BINARY) if isinstance(file, bytes) else file:
+                case (str(filename), bytes(data), str(media_type)) if media_type.isprintable():
+                    names = f'"{name.translate(ESCAPES)}"; filename="{filename.translate(ESCAPES)}"'
+                    parts.append((f"{names}\r\nContent-Type: {media_type}", data))
+                case _:
+                    expected = "bytes, or a tuple of file name, bytes and media type"
+                    raise TypeError(f"invalid file {name!r}: {shorten(file)} (expected {expected})")
+    head = f"--{boundary}\r\nContent-Disposition: form-data; name="
+    body = [b"%b%b\r\n\r\n%b\r\n" % (head.encode(), names.encode(), data) for names, data in parts]
+    return b"".join(body) + f"--{boundary}--\r\n".encode()
 
 
 class ClientStream:
-    """A response that is read while the server sends it; use it in a ``with`` statement."""
+    """A response that is read while the server sends it; use it in a ``with`` statement.
+
+    ``status`` and ``headers`` are known at once; ``headers`` are looked up by name in any case.
+    """
 
     def __init__(self, server: MemoryServer, connection: MemoryConnection, response: HTTPResponse) -> None:
         self._server = server
@@ -210,6 +286,7 @@ class ClientStream:
         Wait for ``at_least`` so many bytes, or the end of the response; raise TimeoutError without them.
         """
         self._server.run_until_idle()
+        self._server.awaited = "further content"
         content = b""
         while not self.ended and (len(content) < at_least or self._connection.has_content(self._response)):
             content += self._response.read1()

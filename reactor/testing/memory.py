@@ -12,7 +12,7 @@ import selectors
 import socket
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from http.client import HTTPConnection, HTTPResponse
 from itertools import count
 from math import inf
@@ -81,31 +81,17 @@ class _ServerEnd:
         self.closed = True
 
 
-class _Selector(selectors.BaseSelector):
+class _Selector(selectors.SelectSelector):
     """Reports what is ready, without waiting; ``wait`` is how long it should have waited, None for ever."""
 
     wait: float | None = 0.0
 
-    def __init__(self) -> None:
-        self._keys: dict[_ServerEnd, selectors.SelectorKey] = {}
-
-    def register(self, fileobj: object, events: int, data: Any = None) -> selectors.SelectorKey:
-        assert isinstance(fileobj, _ServerEnd)
-        self._keys[fileobj] = selectors.SelectorKey(fileobj, fileobj.fileno(), events, data)
-        return self._keys[fileobj]
-
-    def unregister(self, fileobj: object) -> selectors.SelectorKey:
-        assert isinstance(fileobj, _ServerEnd)
-        return self._keys.pop(fileobj)
-
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
-        masks = [(key, end.readiness() & key.events) for end, key in self._keys.items()]
+        keys = self.get_map().values()
+        masks = [(key, cast(_ServerEnd, key.fileobj).readiness() & key.events) for key in keys]
         ready = [(key, events) for key, events in masks if events]
         self.wait = 0.0 if ready else timeout
         return ready
-
-    def get_map(self) -> Mapping[Any, selectors.SelectorKey]:
-        return self._keys
 
 
 class _ClientEnd(io.RawIOBase):
@@ -162,14 +148,18 @@ class MemoryConnection(HTTPConnection):
         """Make a connection."""
         self.sock = self._end = self._connect()
 
+    @property
+    def ended(self) -> bool:
+        """Whether the server has sent its last response."""
+        return self._end is not None and self._end.other.closed
+
     def disconnect(self, only_if_ended: bool = False) -> None:
         """Close the client's end; on request only after the last response."""
-        end = self._end
-        if only_if_ended and self.sock is not None and end is not None and not end.other.closed:
+        if only_if_ended and self.sock is not None and not self.ended:
             return
         self.close()
-        if end is not None:
-            end.other.client_closed = True
+        if self._end is not None:
+            self._end.other.client_closed = True
 
     def has_content(self, response: HTTPResponse) -> bool:
         """Return whether more content of the response, or its end, has arrived."""
@@ -184,8 +174,11 @@ class MemoryConnection(HTTPConnection):
 class MemoryServer:
     """Serves routes while a client waits; ``timeout`` is how long a client waits at most, in seconds.
 
-    With ``raise_errors``, what the server logs as an error is raised in the client.
+    ``awaited`` is named when the time is over. With ``raise_errors``, what the server logs as an error is
+    raised in the client.
     """
+
+    awaited = "response"
 
     def __init__(self, routes: Router, settings: Settings, timeout: float, raise_errors: bool) -> None:
         self._selector = _Selector()
@@ -222,7 +215,7 @@ class MemoryServer:
 
     def start_timeout(self) -> None:
         """Start the timeout, for all that the client waits for until the next start."""
-        self._timeout_ends = time.monotonic() + self._timeout
+        self._timeout_ends, self.awaited = time.monotonic() + self._timeout, "response"
 
     def run_until_idle(self) -> None:
         """Take turns while there is something to do; do not wait for timers and other threads."""
@@ -243,7 +236,7 @@ class MemoryServer:
             while not condition():
                 left = self._timeout_ends - time.monotonic()
                 if left <= 0.0:
-                    raise TimeoutError(f"no response within {self._timeout:g} s: {self._describe()}")
+                    raise TimeoutError(f"no {self.awaited} within {self._timeout:g} s: {self._describe()}")
                 self._turn(left)
 
     def _turn(self, left: float) -> None:

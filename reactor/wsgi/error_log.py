@@ -44,4 +44,4 @@ class ErrorLog:
 
 def _log(line: str) -> None:
     for begin in range(0, len(line) or 1, MAX_LINE):
-        log.error("application: %s", line[begin : begin + MAX_LINE])
+        log.warning("application: %s", line[begin : begin + MAX_LINE])

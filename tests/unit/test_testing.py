@@ -3,10 +3,12 @@
 import http.client
 import json
 import logging
+import re
 import threading
 from collections.abc import Iterator
 from functools import partial
 from inspect import signature
+from itertools import repeat
 from pathlib import Path
 from typing import Any, get_type_hints
 from urllib.request import urlopen
@@ -14,9 +16,12 @@ from urllib.request import urlopen
 import pytest
 
 from reactor import Deferred, FileSlice, HTTPError, LiveStream, Request, Response, Router, Server, Settings
+from reactor.http11.form import Form
 from reactor.routing import BufferSink, InterimSink
 from reactor.testing import Client, running
 from reactor.testing.running import ServerOptions
+from reactor.wsgi import mount
+from tests.support.requests import RecordingSink
 
 
 class Application:
@@ -110,12 +115,117 @@ def test_the_response_has_status_headers_and_content() -> None:
 
 
 def test_what_is_wrong_is_refused(client: Client) -> None:
-    with pytest.raises(ValueError, match="more than one body"):
-        client.post("/echo", json=1, form={})
+    bodies: list[Any] = [{"json": 1, "form": {}}, {"json": 1, "files": {}}, {"content": [], "files": {}}]
+    for options in bodies:
+        with pytest.raises(ValueError, match="more than one body"):
+            client.post("/echo", **options)
     with pytest.raises(TypeError, match="params"):
         client.get("/echo", params={})  # type: ignore[call-arg]
     with pytest.raises(ValueError, match="Invalid header value"):
         client.get("/echo", headers={"X-A": "1\r\nX-B: 2"})
+    assert client.get("/echo").status == 200
+
+
+@pytest.mark.parametrize("content", ["text", {"a": 1}, 1, 0, ["text"], [1]])
+def test_content_that_is_not_bytes_is_refused(
+    application: Application, client: Client, content: object
+) -> None:
+    shown = re.escape(repr(content[0] if isinstance(content, list) else content))
+    with pytest.raises(TypeError, match=rf"^invalid .*content: {shown} \(expected bytes"):
+        client.post("/echo", content=content)  # type: ignore[arg-type]
+    assert not application.requests
+    assert client.get("/echo").status == 200
+
+
+def test_files_are_sent_as_a_form(application: Application, client: Client) -> None:
+    received: list[Form] = []
+
+    @application.routes.post("/form")
+    def keep_form(request: Request) -> str:
+        received.append(request.form())
+        return ""
+
+    fields = {"a": "x & \xe4\r\n", "b": [1, "+"], "c": "", "d": [], "e": b"f"}
+    picture = b"\r\n--\0\xff\r\n"
+    files: dict[str, Any] = {
+        "photo": ("a.png", picture, "image/png"),
+        "list": [b"1", ("2.txt", b"", "text/plain; charset=utf-8")],
+        "none": [],
+    }
+    client.post("/form", form=fields, files=files)
+    client.post("/form", form=fields)
+    client.post("/form", files={})
+    with_files, form, empty = received
+    assert list(with_files.items()) == list(form.items())
+    assert with_files.get_all("b") == ["1", "+"]
+    assert (with_files["a"], with_files["c"], with_files["e"]) == ("x & \xe4\r\n", "", "f")
+    assert with_files.files.get_all("photo") == [("a.png", "image/png", picture)]
+    assert with_files.files.get_all("list") == [
+        ("list", "application/octet-stream", b"1"),
+        ("2.txt", "text/plain; charset=utf-8", b""),
+    ]
+    assert (len(with_files.files), len(empty), len(empty.files)) == (2, 0, 0)
+
+
+def test_names_in_a_form_are_written_as_by_browsers(application: Application, client: Client) -> None:
+    name = 'a"\r\n\xe4\u20ac\\%'
+    sent = client.post(
+        "/echo", form={name: b"\xff"}, files={name: (name, b"PNG", "image/png"), "plain": b""}
+    ).json()
+    boundary = sent[2]["content-type"].removeprefix("multipart/form-data; boundary=")
+    written = '"a%22%0D%0A\xe4\u20ac\\%"'.encode().decode("latin-1")
+    delimiter = f"--{boundary}\r\nContent-Disposition: form-data; name="
+    assert sent[3] == (
+        f"{delimiter}{written}\r\n\r\n\xff\r\n"
+        f"{delimiter}{written}; filename={written}\r\nContent-Type: image/png\r\n\r\nPNG\r\n"
+        f'{delimiter}"plain"; filename="plain"\r\nContent-Type: application/octet-stream\r\n\r\n\r\n'
+        f"--{boundary}--\r\n"
+    )
+
+
+@pytest.mark.parametrize(
+    "file", ["text", None, ("a", b""), ("a", "text", "a/b"), (b"1", b"2"), ("a", b"", "a/b\r\nX: y"), [["x"]]]
+)
+def test_an_invalid_file_is_refused(client: Client, file: Any) -> None:
+    with pytest.raises(
+        TypeError, match=r"invalid file 'photo': .* a tuple of file name, bytes and media type"
+    ):
+        client.post("/echo", files={"photo": file})
+
+
+def test_an_iterable_content_arrives_part_by_part(application: Application, client: Client) -> None:
+    sink = RecordingSink()
+    application.routes.post("/upload", sink.open)(application.echo)
+    sent = []
+
+    def parts() -> Iterator[bytes]:
+        assert sink.steps == ["open"]
+        for part in (b"a", b"bc" * 50_000, b"", b"d"):
+            yield part
+            sent.append(part)
+            assert b"".join(sink.pieces) == b"".join(sent)
+        assert sink.steps[-1] == "write"
+
+    echo = client.post("/upload", content=parts()).json()
+    assert (echo[2], echo[3]) == (HOST, "a" + "bc" * 50_000 + "d")
+    assert (sink.pieces[0], sink.pieces[-1]) == (b"a", b"d")
+    assert application.requests[0].headers["transfer-encoding"] == "chunked"
+    assert client.post("/echo", content=[]).json() == ["POST", "", HOST, ""]
+    assert client.post("/echo", content=memoryview(b"a")).json()[3] == "a"
+
+
+def test_an_iterable_content_ends_when_it_is_refused(application: Application) -> None:
+    application.routes.post("/small", lambda request: BufferSink(1000))(application.echo)
+    with Client(application.routes) as client:
+        assert client.post("/small", content=repeat(b"a" * 100)).status == 413
+        assert client.get("/echo").status == 200
+
+
+def test_an_error_while_content_is_received_is_raised(application: Application, client: Client) -> None:
+    sink = RecordingSink("write")
+    application.routes.post("/upload", sink.open)(application.echo)
+    with pytest.raises(ValueError, match="the secret of write"):
+        client.post("/upload", content=repeat(b"a"))
     assert client.get("/echo").status == 200
 
 
@@ -236,6 +346,19 @@ def test_a_refusal_is_not_an_error(application: Application, client: Client) -> 
     assert (client.get("/full").status, client.get("/full").text) == (503, "full\n")
 
 
+@pytest.mark.parametrize("in_loop", [False, True])
+def test_what_a_wsgi_application_logs_is_not_an_error(application: Application, in_loop: bool) -> None:
+    def app(environ: Any, start_response: Any) -> list[bytes]:
+        print("a line", file=environ["wsgi.errors"])
+        environ["wsgi.errors"].write("an incomplete line")
+        start_response("200 OK", [])
+        return [b"a"]
+
+    mount(application.routes, app, "/app", in_loop)
+    with Client(application.routes) as client:
+        assert client.get("/app").text == "a"
+
+
 def test_an_error_in_another_thread_is_not_raised(application: Application, client: Client) -> None:
     application.routes.get("/fails")(fails)
 
@@ -283,6 +406,15 @@ def test_a_deferred_is_resolved_from_any_thread(application: Application, client
 
     assert client.get("/resolved").text == "late"
     thread.join()
+
+
+def test_a_handler_uses_threads_of_a_server_that_does_not_run(application: Application) -> None:
+    with Server(application.routes, port=0) as server, Client(application.routes) as client:
+        application.routes.get("/thread")(lambda request: server.run_in_thread(lambda: "done"))
+        application.routes.get("/fails")(lambda request: server.run_in_thread(fails, request))
+        assert client.get("/thread").text == "done"
+        with pytest.raises(PlantedError):
+            client.get("/fails")
 
 
 def test_a_response_that_never_comes_names_the_state(application: Application) -> None:
@@ -366,9 +498,18 @@ def test_closing_a_stream_disconnects(application: Application, client: Client) 
     assert not client._server._context.connections
 
 
+def test_waiting_for_the_end_of_a_stream_times_out(application: Application) -> None:
+    expected = r"^no end of the response, whose head was sent \(client\.stream.* within 0.01 s: c1 .* WAITING"
+    with Client(application.routes, timeout=0.01) as client:
+        with pytest.raises(TimeoutError, match=expected):
+            client.get("/stream")
+        with pytest.raises(TimeoutError, match="no response within"):
+            client.get("/deferred")
+
+
 def test_waiting_for_a_silent_stream_times_out(application: Application) -> None:
     with Client(application.routes, timeout=0.01) as client, client.stream("GET", "/stream") as response:
-        with pytest.raises(TimeoutError, match="WAITING"):
+        with pytest.raises(TimeoutError, match=r"no further content within 0.01 s: .* WAITING"):
             response.read(at_least=1)
         application.stream.send(b"a")
         assert response.read() == b"a"

@@ -157,6 +157,7 @@ def test_errors_are_logged_line_by_line(caplog: pytest.LogCaptureFixture) -> Non
         return []
 
     exchange(app)
+    assert {record.levelname for record in caplog.records} == {"WARNING"}
     texts = [record.getMessage() for record in caplog.records]
     assert texts[:3] == ["application: one", "application: two", "application: three"]
     assert "".join(text.removeprefix("application: ") for text in texts[3:]) == "x" * 18_000 + "four"
