@@ -160,7 +160,7 @@ class Client:
         return self.request("OPTIONS", path, **options)
 
     def stream(self, method: str, path: str, **options: Unpack[RequestOptions]) -> "ClientStream":
-        """Send a request as ``request`` does, on its own connection; return its response, which need not end."""
+        """Send a request (see ``request``) on its own connection; return its response, which need not end."""
         connection = self._server.connection(self._peer)
         try:
             response = self._send(connection, method, path, **options)
