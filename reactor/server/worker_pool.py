@@ -135,10 +135,7 @@ class WorkerPool:
     def _work(self) -> None:
         """Call functions, in a worker thread, until the pool is closed."""
         while (task := self._queue.get()) is not None:
-            try:
-                self._call(task)
-            except BaseException:  # such as SystemExit, which must not end the thread
-                log.exception("unhandled exception in a worker thread: %r", task[0])
+            self._call(task)
             del task  # what it refers to is not kept until the next one
 
     def _call(self, task: Task) -> None:

@@ -4,7 +4,6 @@ import logging
 import sys
 import threading
 from collections.abc import Iterator
-from functools import partial
 
 import pytest
 
@@ -128,22 +127,6 @@ def test_a_closed_pool_is_full(pool: WorkerPool) -> None:
     pool.close()
     assert pool.is_full()
     assert not pool._threads
-
-
-def test_a_function_that_exits_does_not_end_its_thread(
-    pool: WorkerPool, caplog: pytest.LogCaptureFixture
-) -> None:
-    ended = [threading.Event() for _ in range(3 * THREADS)]
-
-    def leave(event: threading.Event) -> None:
-        event.set()
-        raise SystemExit
-
-    for event in ended:
-        pool.submit(partial(leave, event))
-    assert all(event.wait(TIMEOUT) for event in ended)
-    pool.close()
-    assert [record.levelname for record in caplog.records] == ["ERROR"] * len(ended)
 
 
 def test_an_exception_in_a_thread_is_logged(pool: WorkerPool, caplog: pytest.LogCaptureFixture) -> None:
