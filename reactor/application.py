@@ -45,7 +45,9 @@ class Response(message.Response):
         added = tuple([pair for pair in pairs if pair[0].lower() != "content-type"])
         source = AnyFile(guess if not types else lambda name: types[0])
         found = download(source, request, os.fspath(path))
-        return cls(found.status, found.content, (*found.headers, *added), found.compress_min_size)
+        given = {name.lower() for name, _ in added} - {"vary"}  # which may have several lines
+        kept = tuple([pair for pair in found.headers if pair[0].lower() not in given])
+        return cls(found.status, found.content, kept + added, found.compress_min_size)
 
     @staticmethod
     def events(headers: HeaderSource = ()) -> "EventsResponse":

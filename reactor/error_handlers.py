@@ -5,7 +5,8 @@
    exception becomes a 500 if its type has no handler.
 3. Text, bytes and JSON get the status of the error. A Response keeps its own, and gets the headers of the
    error that it lacks, such as Allow.
-4. An error handler that fails is logged, and the client gets the default response with 500.
+4. An error handler may raise another HTTPError, which gets its default response. One that fails is logged, and
+   the client gets the default response with 500.
 5. A malformed request (ProtocolError), and one for a host that is not allowed (HostError), which may come
    from another site's page, always get the default response.
 """
@@ -68,6 +69,8 @@ class ErrorHandlers:
         status, headers = (error.status, error.headers) if isinstance(error, HTTPError) else (500, ())
         try:
             return with_missing_headers(to_response(handler(request, error), status), headers)
+        except HTTPError as refusal:
+            return error_response(request, refusal)
         except ResultError as wrong:
             log.error("the error handler %s returned %s", name_of_function(handler), wrong)
         except Exception:

@@ -219,6 +219,9 @@ def test_headers_are_added_and_replace_the_type(directory: Path) -> None:
     assert (unchanged.status, unchanged.headers["cache-control"]) == (304, "max-age=60")
     parts = ask(path, "Range: bytes=0-1,9-9", headers=tuple(extra.items()))
     assert parts.headers["content-type"].startswith("multipart/byteranges")
+    own = ask(path, headers={"ETag": '"own"', "vary": "Cookie"})
+    assert own.headers["etag"] == '"own"'
+    assert {"Accept-Encoding", "Cookie"} >= set(own.headers["vary"].split(", ")) >= {"Cookie"}
     assert parts.content.count(b"Content-Type: text/x-log") == 2
 
 

@@ -168,3 +168,16 @@ def test_one_function_can_handle_several_errors() -> None:
 
     for status in (404, 405):
         assert routes.error_handlers.respond(REQUEST, HTTPError(status, "")).content == b"%d" % status
+
+
+def test_an_error_handler_may_raise_another_refusal(caplog: pytest.LogCaptureFixture) -> None:
+    routes = Router()
+
+    @routes.error(KeyError)
+    @routes.error(404)
+    def refuse(request: Request, error: Exception) -> str:
+        raise HTTPError(404, "no such item")
+
+    response = routes.error_handlers.respond(REQUEST, KeyError("x"))
+    assert (response.status, response.content) == (404, b"no such item\n")
+    assert caplog.records == []
