@@ -5,8 +5,8 @@
    exception becomes a 500 if its type has no handler.
 3. Text, bytes and JSON get the status of the error. A Response keeps its own, and gets the headers of the
    error that it lacks, such as Allow.
-4. An error handler may raise another HTTPError, which gets its default response. One that fails is logged, and
-   the client gets the default response with 500.
+4. An error handler may raise another HTTPError, which gets its default response. One that fails is logged,
+   and the client gets the default response with 500.
 5. A malformed request (ProtocolError), and one for a host that is not allowed (HostError), which may come
    from another site's page, always get the default response.
 """
