@@ -61,7 +61,7 @@ def application_name(text: str) -> ApplicationName:
     ('shop.web', 'create_app', True)
     """
     match = _match_application(text)
-    if match is None:
+    if match is None or match[1].endswith(".py"):  # the name of a file
         raise argparse.ArgumentTypeError(f"invalid application: {text!r} (expected MODULE:APP; {EXAMPLES})")
     return ApplicationName(text, match[1], match[2] or "app", match[3] is not None)
 

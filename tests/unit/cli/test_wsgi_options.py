@@ -152,6 +152,8 @@ def test_an_exception_of_the_application_has_its_traceback(name: str, trace: str
     ("arguments", "message"),
     [
         ("--wsgi wsgi-site", "invalid application: 'wsgi-site' (expected MODULE:APP; examples: shop, "),
+        ("--wsgi wsgi_site.py", "invalid application: 'wsgi_site.py' (expected MODULE:APP; examples: shop, "),
+        ("--wsgi wsgi_site.py:app", "invalid application: 'wsgi_site.py:app'"),
         ("--wsgi wsgi_site:", "invalid application: 'wsgi_site:'"),
         ("--wsgi wsgi_site:make(1)", "invalid application: 'wsgi_site:make(1)'"),
         ("--wsgi wsgi_site --threads many", "invalid number of threads: 'many' (expected 0 to 1024)"),
