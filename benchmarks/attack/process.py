@@ -44,15 +44,15 @@ class Attackers(EventHandler):
         super().__init__(deadline=group.clock())
         self._group, self._settings = group, settings
         self._servers = [psutil.Process(server), *psutil.Process(server).children()]
-        self._descriptors = self._resident = 0
-        self._events = Counter[str]()
+        self._descriptors, self._resident, self._events = 0, 0, Counter[str]()
         self._clients = [Attacker(group, settings, self._events, number) for number in range(count)]
         group.reactor.register(self)
 
     def on_deadline(self) -> None:
         """Observe the server."""
-        self._descriptors = max(self._descriptors, sum(each.num_fds() for each in self._servers))
-        self._resident = max(self._resident, sum(each.memory_info().rss for each in self._servers))
+        with suppress(psutil.NoSuchProcess):  # gunicorn ends a worker that is too slow
+            self._descriptors = max(self._descriptors, sum(each.num_fds() for each in self._servers))
+            self._resident = max(self._resident, sum(each.memory_info().rss for each in self._servers))
         self.deadline = self._group.reactor.now + WATCH_INTERVAL
 
     def arrive(self, seconds: float) -> None:
