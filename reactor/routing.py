@@ -32,6 +32,7 @@ Function = TypeVar("Function", bound=Handler)
 # The exception type, and the result, of a function that ``Router.error`` registers.
 Error = TypeVar("Error", bound=Exception)
 ErrorResult = TypeVar("ErrorResult", bound=Result)
+ErrorFunction = TypeVar("ErrorFunction", bound=Callable[[Request, HTTPError], Result])
 
 # All known methods except CONNECT, which has no path, and which only proxies implement.
 METHODS = tuple(method for method in grammar.METHODS if method != "CONNECT")
@@ -274,11 +275,7 @@ class Router:
         return register
 
     @overload
-    def error(
-        self, key: int
-    ) -> Callable[
-        [Callable[[Request, HTTPError], ErrorResult]], Callable[[Request, HTTPError], ErrorResult]
-    ]: ...
+    def error(self, key: int) -> Callable[[ErrorFunction], ErrorFunction]: ...
 
     @overload
     def error(
@@ -289,9 +286,9 @@ class Router:
         """Register a function that makes the response to an error, from the request and the error.
 
         ``key`` is a status, such as 404, or an exception type; HTTPError is the type of every refusal. Text,
-        bytes and JSON get the status of the error, which is 500 for any exception but an HTTPError. With a
-        handler of its own type (other than Exception), an exception is logged in one line. Raise ValueError
-        for an invalid or duplicate key.
+        bytes and JSON get the status of the error, which is 500 for any exception but an HTTPError. An
+        exception is logged in one line if its response has a status below 500, with a traceback otherwise.
+        Raise ValueError for an invalid or duplicate key.
         """
 
         def register(function: Callable[..., ErrorResult]) -> Callable[..., ErrorResult]:
