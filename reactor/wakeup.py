@@ -26,6 +26,8 @@ log = logging.getLogger("reactor")
 
 # Seconds per turn for calling functions; the others wait for the next turn, so that other handlers run.
 TURN_SHARE = 0.01
+# Seconds that a signal may wait for the loop before another one interrupts the callback that blocks it.
+BLOCKED_AFTER = 1.0
 
 Call = tuple[Callable[..., object], tuple[object, ...]]
 
@@ -129,13 +131,24 @@ class SignalHandle(Wakeup):
 
     The signal numbers are queued in memory. The bytes in the socket pair only wake the reactor: it holds only
     a few hundred, and a forked child may write into it, too.
+
+    A callback that never returns keeps the loop from handling signals. So the second signal for which
+    ``interrupts`` returns true raises KeyboardInterrupt in it, once, if the first one has waited for a second
+    and the loop has handled none since.
     """
 
-    __slots__ = ("_function", "_numbers", "_previous", "_previous_wakeup")
+    __slots__ = ("_function", "_interrupts", "_numbers", "_previous", "_previous_wakeup", "_waiting_since")
 
-    def __init__(self, function: Callable[[int], None]) -> None:
-        super().__init__()
+    def __init__(
+        self,
+        function: Callable[[int], None],
+        interrupts: Callable[[int], bool] = lambda number: False,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        super().__init__(clock)
         self._function = function
+        self._interrupts = interrupts
+        self._waiting_since = 0.0  # when a signal that interrupts was queued, or others were handled
         self._numbers: deque[int] = deque()
         self._previous: dict[int, Any] = {}
         self._previous_wakeup: int | None = None
@@ -169,6 +182,7 @@ class SignalHandle(Wakeup):
 
     def on_readable(self) -> None:
         """Handle the pending signals, then call the pending functions."""
+        self._waiting_since = self._clock()
         self._receive()
         for _ in range(len(self._numbers)):  # not "while": signals may arrive faster than they are handled
             number = self._numbers.popleft()
@@ -180,6 +194,13 @@ class SignalHandle(Wakeup):
 
     def _note(self, number: int, frame: FrameType | None) -> None:
         """Queue a signal; this is the signal handler, and the work is done in the reactor's thread."""
+        if self._interrupts(number):
+            now = self._clock()
+            if not any(map(self._interrupts, list(self._numbers))):  # another signal may interrupt this
+                self._waiting_since = now
+            elif now - self._waiting_since >= BLOCKED_AFTER:
+                self._interrupts = lambda number: False
+                raise KeyboardInterrupt
         self._numbers.append(number)
 
     def close(self) -> None:

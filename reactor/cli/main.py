@@ -82,6 +82,9 @@ def command() -> int:
         return main(on_ready=signals.note_ready)
     except StoppedError:
         return STOPPED
+    except KeyboardInterrupt:  # by the second signal (``SignalHandle``)
+        log.warning("stopped while a callback blocked the event loop", exc_info=True)
+        return STOPPED
     finally:
         signals.ignore()
 

@@ -145,7 +145,7 @@ class Server:
         self._wakeup = Wakeup()
         self._workers = WorkerPool(threads)
         # Registered with the loop that runs, so that a loop held by the inspector can be stopped, too.
-        self._signals = SignalHandle(self._pass_signal)
+        self._signals = SignalHandle(self._pass_signal, self.stops_on)
         self.context = ServerContext(
             self.reactor,
             routes,

@@ -6,6 +6,7 @@ import signal
 import threading
 import warnings
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import nullcontext
 from functools import partial
 from operator import contains
 from select import select
@@ -14,7 +15,7 @@ import pytest
 
 from reactor.event_handler import EventHandler
 from reactor.loop import Reactor
-from reactor.wakeup import SignalHandle
+from reactor.wakeup import BLOCKED_AFTER, SignalHandle
 
 OURS = (signal.SIGUSR1, signal.SIGUSR2)
 
@@ -230,3 +231,36 @@ def test_a_closed_wakeup_descriptor_is_not_restored() -> None:
     outer.close()
     inner.close()
     assert wakeup_descriptor() == -1
+
+
+@pytest.mark.parametrize(
+    ("numbers", "seconds", "interrupted"),
+    [
+        ((signal.SIGTERM, signal.SIGTERM), BLOCKED_AFTER, True),
+        ((signal.SIGINT, signal.SIGUSR1, signal.SIGTERM), BLOCKED_AFTER / 2, True),
+        ((signal.SIGTERM, signal.SIGTERM), BLOCKED_AFTER * 0.9, False),
+        ((signal.SIGTERM, signal.SIGUSR1), BLOCKED_AFTER, False),
+        ((signal.SIGUSR1, signal.SIGUSR1, signal.SIGTERM), BLOCKED_AFTER, False),
+        ((signal.SIGTERM,), BLOCKED_AFTER, False),
+    ],
+)
+def test_a_second_signal_interrupts_a_callback_that_blocks_the_loop(
+    numbers: tuple[signal.Signals, ...], seconds: float, interrupted: bool
+) -> None:
+    now = 100.0
+    handled: list[int] = []
+    signals = SignalHandle(handled.append, lambda number: number != signal.SIGUSR1, lambda: now)
+    try:
+        with pytest.raises(KeyboardInterrupt) if interrupted else nullcontext():
+            for number in numbers:
+                signals._note(number, None)
+                now += seconds
+        signals.on_readable()
+        assert handled == list(numbers[:-1] if interrupted else numbers)
+        signals._note(signal.SIGTERM, None)  # the loop has run, or it was interrupted once
+        now += BLOCKED_AFTER / 2
+        signals.on_readable()
+        for _ in range(2):
+            signals._note(signal.SIGTERM, None)
+    finally:
+        signals.close()
