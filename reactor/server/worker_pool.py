@@ -71,15 +71,16 @@ class WorkerPool:
         self._submit(function, do_nothing)
 
     def is_full(self) -> bool:
-        """Return whether no further response should need a thread.
+        """Return whether requests that need a thread must be refused.
 
-        Too many functions are waiting for one, or there is none, so that the loop would call them.
+        True if too many functions are waiting for a thread, or if no thread can be started: otherwise
+        ``submit`` would call the function in the loop.
         """
         with self._lock:
             return self._closed or self._queue.qsize() >= MAX_QUEUED or not self._has_thread()
 
     def close(self, timeout: float = CLOSE_TIMEOUT) -> None:
-        """Wait for all functions for so many seconds; then log which ones still run, and drop those waiting.
+        """Wait up to ``timeout`` seconds for all functions; then log those still running, drop those waiting.
 
         A waiting function that was passed to ``run`` is called in this thread.
         """
