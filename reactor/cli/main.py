@@ -15,7 +15,7 @@ from dataclasses import fields
 from types import FrameType
 
 from reactor import handlers
-from reactor.cli import access_options, observe_options, wsgi_options
+from reactor.cli import access_options, listen_options, observe_options, wsgi_options
 from reactor.cli.cleanup import Cleanup
 from reactor.cli.options import check_combinations, make_parser, parse_options
 from reactor.cli.start_lines import start_lines, urls_of
@@ -206,6 +206,7 @@ def _serve(
                 on_reload=access_options.reloader(options, routes),
                 allowed_hosts=access_options.allowed_hosts(options),
                 threads=threads or THREADS,
+                listeners=listen_options.open_listeners(options),
             )
     finally:
         if store is not None:

@@ -16,7 +16,14 @@ from typing import Any, NoReturn
 
 from reactor._version import __version__
 from reactor.allowed_hosts import ANY
-from reactor.cli import access_options, observe_options, wsgi_options
+from reactor.cli import (
+    access_options,
+    listen_options,
+    observe_options,
+    proxy_options,
+    worker_options,
+    wsgi_options,
+)
 from reactor.cli.config_file import read_config
 from reactor.cli.option_types import (
     FileOnly,
@@ -48,6 +55,7 @@ _GROUPS = {
     "files": "shared files",
     "wsgi": "WSGI application",
     "access": "access and response headers",
+    "deployment": "sockets, processes and proxies",
     "logging": "logging",
     "observing": "observing the event loop",
     "limits": "limits",
@@ -119,6 +127,9 @@ def make_parser() -> Parser:
     groups["access"].add_argument(
         "--no-date-header", action="store_true", help="omit the Date header from responses"
     )
+    listen_options.add_options(groups["deployment"])
+    worker_options.add_options(groups["deployment"])
+    proxy_options.add_options(groups["deployment"])
     _add_log_options(groups["logging"])
     observe_options.add_options(groups["observing"])
     add_settings(parser, groups)

@@ -14,24 +14,38 @@ class Listener(socket.socket):
 
     It reads ``family`` and ``type`` for each connection. Here they are attributes; in the base class they are
     properties, which look up enum members.
+
+    ``outlives_process`` is true if another process keeps the socket open when this one closes it: connections
+    that wait in its accept queue are left to that process, or to the next one. ``name`` is the name that a
+    service manager gave to the socket, or "".
     """
 
-    __slots__ = ("family", "type")
+    __slots__ = ("family", "name", "outlives_process", "type")
 
     family: socket.AddressFamily
     type: socket.SocketKind
 
-    def __init__(self, family: socket.AddressFamily, kind: socket.SocketKind, protocol: int) -> None:
-        super().__init__(family, kind, protocol)
+    def __init__(
+        self,
+        family: socket.AddressFamily,
+        kind: socket.SocketKind,
+        protocol: int = 0,
+        fileno: int | None = None,
+        name: str = "",
+        outlives_process: bool = False,
+    ) -> None:
+        super().__init__(family, kind, protocol, fileno)
         self.family = family
         self.type = kind
+        self.name = name
+        self.outlives_process = outlives_process
 
 
 class StartError(Exception):
     """The server cannot start; the message says why in one line."""
 
 
-def listen(host: str, port: int) -> socket.socket:
+def listen(host: str, port: int) -> Listener:
     """Return a non-blocking listening socket; raise StartError if that fails."""
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(

@@ -16,7 +16,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial, update_wrapper
 from types import TracebackType
 from typing import TextIO
@@ -35,7 +35,7 @@ from reactor.routing import Router
 from reactor.server.acceptor import Acceptor, ConnectionFactory
 from reactor.server.connection import Connection
 from reactor.server.context import ServerContext, ServerState
-from reactor.server.listen import listen, url_of
+from reactor.server.listen import Listener, listen, url_of
 from reactor.server.open_files import connection_limit
 from reactor.server.shutdown import Shutdown
 from reactor.server.thread_result import ThreadResult
@@ -100,7 +100,8 @@ class Server:
     be replaced, for tests. With ``instrumentation``, its reactor's selector and clock are used, its hooks are
     called, and it is closed with the server. ``on_reload`` is called on SIGHUP. ``threads`` is the number of
     worker threads. ``on_stop`` is called with the server when it is closed after ``run``: all connections are
-    closed then, and the worker threads have ended. Other threads may call ``call_soon``, ``run_in_thread``,
+    closed then, and the worker threads have ended. ``listeners`` are listening sockets to use in place of
+    ``host`` and ``port``; the server closes them. Other threads may call ``call_soon``, ``run_in_thread``,
     ``in_background`` and ``stop`` only; everything else belongs to the thread that runs the server.
 
     ``allowed_hosts`` (host names, or an ``AllowedHosts``) are served in addition to ``localhost`` and IP
@@ -124,6 +125,7 @@ class Server:
         allowed_hosts: AllowedHosts | Iterable[str] | None = None,
         threads: int = THREADS,
         on_stop: Callable[["Server"], None] | None = None,
+        listeners: Sequence[Listener] = (),
     ) -> None:
         settings = Settings() if settings is None else settings
         _check_arguments(routes, host, port, settings, access_log, log_format, default_headers, threads)
@@ -134,13 +136,13 @@ class Server:
         lines = AccessLog(access_log, log_format, clock, wall_clock) if access_log is not None else None
         reserved = 0 if instrumentation is None else instrumentation.descriptors
         limit = connection_limit(settings.max_connections, reserved, threads)
-        listener = listen(host, port)
+        listeners = tuple(listeners) or (listen(host, port),)
         if instrumentation is None:
             instrumentation = Instrumentation(Reactor(selector, clock), Connection)
         self._instrumentation = instrumentation
         self._run_loop = instrumentation.run_loop
         self.reactor = instrumentation.reactor
-        self.address: tuple[str, int] = listener.getsockname()[:2]
+        self.address: tuple[str, int] = listeners[0].getsockname()[:2]
         routes.address = self.address
         self._wakeup = Wakeup()
         self._workers = WorkerPool(threads)
@@ -158,17 +160,20 @@ class Server:
             in_worker=self._workers.submit,
             worker_queue_is_full=self._workers.is_full,
         )
-        self._acceptor = Acceptor(self.context, listener, limit, instrumentation.make_connection)
+        self._acceptors = tuple(
+            Acceptor(self.context, each, limit, instrumentation.make_connection) for each in listeners
+        )
         self._on_reload = on_reload
         self._on_stop = on_stop
         self._has_run = False
         # Checked now: /dev/tty cannot be opened after the terminal was closed.
         self._has_terminal = _has_controlling_terminal()
         self.reactor.register(self._wakeup)
-        self.reactor.register(self._acceptor)
+        for acceptor in self._acceptors:
+            self.reactor.register(acceptor)
         if lines is not None:
             self.reactor.at_turn_end(lines.flush)
-        self._shutdown = Shutdown(self.context, self._acceptor, self._stop_loop)
+        self._shutdown = Shutdown(self.context, self._acceptors, self._stop_loop)
         SlowCallbackLog(self.reactor, settings.slow_turn)
         self._watchdog = Watchdog(self._run_loop, settings.watchdog)
         try:
@@ -307,7 +312,8 @@ class Server:
         self._run_loop.stop()
         self._instrumentation.on_close()
         self.context.enter(ServerState.STOPPED)
-        self._acceptor.close()
+        for acceptor in self._acceptors:
+            acceptor.close()
         self.context.close_connections(self._workers.close)
         try:
             if self._has_run and self._on_stop is not None:
@@ -379,6 +385,7 @@ def serve(
     allowed_hosts: AllowedHosts | Iterable[str] | None = None,
     threads: int = THREADS,
     on_stop: Callable[[Server], None] | None = None,
+    listeners: Sequence[Listener] = (),
 ) -> None:
     """Serve until SIGINT or SIGTERM; raise StartError if the server cannot listen.
 
@@ -399,6 +406,7 @@ def serve(
         allowed_hosts=allowed_hosts,
         threads=threads,
         on_stop=on_stop,
+        listeners=listeners,
     ) as server:
         server.run(lambda: on_ready(server))
 

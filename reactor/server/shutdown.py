@@ -12,7 +12,7 @@ and ``Acceptor.drain`` for draining the accept queue.
 """
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from math import inf
 
 from reactor.event_handler import EventHandler
@@ -27,12 +27,14 @@ STOPPING = ServerState.STOPPING  # bound once instead of looked up in each turn
 class Shutdown(EventHandler):
     """Stops one server, and calls ``finished`` when it is STOPPED. Has a deadline, but no handle."""
 
-    __slots__ = ("_acceptor", "_context", "_finished")
+    __slots__ = ("_acceptors", "_context", "_finished")
 
-    def __init__(self, context: ServerContext, acceptor: Acceptor, finished: Callable[[], None]) -> None:
+    def __init__(
+        self, context: ServerContext, acceptors: Sequence[Acceptor], finished: Callable[[], None]
+    ) -> None:
         super().__init__()
         self._context = context
-        self._acceptor = acceptor
+        self._acceptors = acceptors
         self._finished = finished
 
     @property
@@ -72,8 +74,9 @@ class Shutdown(EventHandler):
         self.deadline = context.reactor.now + context.settings.shutdown_timeout
         context.reactor.refresh(self)
         connected = list(context.connections.values())
-        # First, while the acceptor can still close idle connections to make room.
-        self._acceptor.drain()
+        # First, while the acceptors can still close idle connections to make room.
+        for acceptor in self._acceptors:
+            acceptor.drain()
         for connection in connected:
             try:
                 connection.stop()
@@ -84,7 +87,7 @@ class Shutdown(EventHandler):
     def _finish_when_closed(self) -> None:
         context = self._context
         has_no_connections = context.state is STOPPING and not context.connections
-        if has_no_connections and self._acceptor.state is AcceptorState.CLOSED:
+        if has_no_connections and all(each.state is AcceptorState.CLOSED for each in self._acceptors):
             self._finish()
 
     def _finish(self) -> None:

@@ -1,6 +1,6 @@
 """A real server for a test, on a free port, in a thread."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from threading import Event
@@ -9,6 +9,7 @@ from typing import TextIO, TypedDict, Unpack
 from reactor.allowed_hosts import AllowedHosts
 from reactor.http11.message import HeaderPairs
 from reactor.routing import Router
+from reactor.server.listen import Listener
 from reactor.server.server import Instrumentation, Server
 from reactor.settings import Settings
 
@@ -26,6 +27,7 @@ class ServerOptions(TypedDict, total=False):
     allowed_hosts: AllowedHosts | Iterable[str] | None
     threads: int
     on_stop: Callable[[Server], None] | None
+    listeners: Sequence[Listener]
 
 
 @contextmanager

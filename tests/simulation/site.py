@@ -273,7 +273,7 @@ class Site:
         self.reactor.register(self.acceptor)
         self.signals = SignalReader(self)
         self.reactor.register(self.signals)
-        self.shutdown = Shutdown(self.context, self.acceptor, self._finish)
+        self.shutdown = Shutdown(self.context, (self.acceptor,), self._finish)
         self.network.on_listener_close = self._check_accept_queue
         self.signals_received = 0
         self.stopped_at = inf

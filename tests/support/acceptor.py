@@ -102,7 +102,7 @@ class Site:
         self.acceptor = Acceptor(self.context, self.listener, limit)  # type: ignore[arg-type]
         self.reactor.register(self.acceptor)
         self.stopped = 0  # how often the shutdown has said that it is over
-        self.shutdown = Shutdown(self.context, self.acceptor, self._count_stop)
+        self.shutdown = Shutdown(self.context, (self.acceptor,), self._count_stop)
         self.clients: list[Client] = []
 
     def __enter__(self) -> "Site":

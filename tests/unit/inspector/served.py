@@ -91,7 +91,7 @@ def describe(server: Server) -> dict[str, Any]:
         "router": f"{type(router).__module__}.{type(router).__qualname__}",
         "routes": sorted(tree(router._root)),
         "settings": repr(context.settings),
-        "connection limit": server._acceptor._limit,
+        "connection limit": server._acceptors[0]._limit,
         "address": server.address[0],
     }
 

@@ -1,0 +1,7 @@
+"""Proxy options: --trusted-proxy, --proxy-protocol and --prefix."""
+
+from reactor.cli.option_types import Group
+
+
+def add_options(group: Group) -> None:
+    """Add the options to a group."""
