@@ -152,7 +152,7 @@ def _serve(
         for line in start_lines(server, urls, shared, notes):
             messages.write(line)
         on_ready()
-        access_options.after_start(options, urls[0], server.local)
+        access_options.after_start(options, urls, server.local)
         if store is not None:
             store.close_in_background(server.in_background)
         if store is not None and not options.read_only:
