@@ -72,8 +72,8 @@ def open_listeners(options: argparse.Namespace) -> Sequence[Listener]:
     Remove the variables of passed sockets from the environment.
     """
     with ExitStack() as opened:  # closed if one of them cannot be opened
-        listeners = [
-            opened.enter_context(adopt(descriptor, name))
+        listeners: list[Listener] = [
+            opened.enter_context(_adopt_passed(descriptor, name))
             for descriptor, name in passed_descriptors(os.environ, os.getpid())
         ]
         if listeners:
@@ -89,6 +89,17 @@ def open_listeners(options: argparse.Namespace) -> Sequence[Listener]:
             )
         opened.pop_all()
     return listeners
+
+
+def _adopt_passed(descriptor: int, name: str) -> Listener:
+    try:
+        is_passed = os.get_inheritable(descriptor)  # all that this process has opened itself is not
+    except OSError:
+        is_passed = False
+    if not is_passed:
+        which = f"descriptor {descriptor}" + (f" ({name!r})" if name else "")
+        raise StartError(f"cannot listen on {which}: the service manager has not passed it (see LISTEN_FDS)")
+    return adopt(descriptor, name)
 
 
 def _check_given(options: argparse.Namespace) -> None:

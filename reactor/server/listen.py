@@ -71,7 +71,7 @@ class UnixListener(Listener):
     def __init__(self) -> None:
         super().__init__(socket.AF_UNIX, socket.SOCK_STREAM)
         self._path = ""
-        self._file: tuple[int, int] | None = None  # device and inode, while the file exists
+        self._file: os.stat_result | None = None  # until this socket is closed
 
     def bind_and_listen(self, path: str, mode: int) -> None:
         """Create the file with a mode, then listen; raise OSError.
@@ -80,20 +80,22 @@ class UnixListener(Listener):
         """
         self.bind(path)
         self._path = os.path.abspath(path)
-        self._file = _identity(self._path)
+        self._file = _lstat(self._path)
         os.chmod(self._path, mode)
         self.listen(BACKLOG)
         self.setblocking(False)
 
     def close(self) -> None:
         """Remove the file, unless another socket has replaced it, and close."""
-        file, self._file = self._file, None
-        # First: an inode of a closed socket may be that of a new one.
-        if file is not None and not self.outlives_process and _identity(self._path) == file:
+        before, self._file = self._file, None
+        if before is not None and not self.outlives_process:
+            now = _lstat(self._path)
             try:
-                os.unlink(self._path)
+                # Before the socket is closed, no other file gets its inode.
+                if now is not None and os.path.samestat(now, before):
+                    os.unlink(self._path)
             except OSError:
-                pass  # the directory is read-only by now: the next server removes the file
+                pass  # the directory may be read-only by now; the next server removes the file
         super().close()
 
 
@@ -160,10 +162,10 @@ def listen_unix(path: str, mode: int) -> UnixListener:
 
 def _remove_stale(path: str) -> None:
     """Remove a socket file on which no process listens; raise OSError if another file or server is there."""
-    before = _identity(path)
+    before = _lstat(path)
     if before is None:
         return
-    if not stat.S_ISSOCK(os.lstat(path).st_mode):
+    if not stat.S_ISSOCK(before.st_mode):
         raise OSError(errno.EEXIST, "the file exists and is not a socket (choose another path)")
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as client:
         client.setblocking(False)  # the accept queue of a busy server may be full: EAGAIN
@@ -172,17 +174,18 @@ def _remove_stale(path: str) -> None:
         raise OSError(errno.EADDRINUSE, "already in use by another process (choose another path)")
     if error not in (errno.ECONNREFUSED, errno.ENOENT):
         raise OSError(error, os.strerror(error))
-    if _identity(path) == before:  # not that of a server which has started meanwhile
+    now = _lstat(path)
+    # Not that of a server which has started meanwhile. It may have the same inode: inodes are reused.
+    if now is not None and os.path.samestat(now, before) and now.st_mtime_ns == before.st_mtime_ns:
         os.unlink(path)
 
 
-def _identity(path: str) -> tuple[int, int] | None:
-    """Return the device and the inode of a file, or of a symbolic link; None if there is none."""
+def _lstat(path: str) -> os.stat_result | None:
+    """Return the status of a file, or of a symbolic link; None if there is none."""
     try:
-        status = os.lstat(path)
+        return os.lstat(path)
     except OSError:
         return None
-    return status.st_dev, status.st_ino
 
 
 def adopt(descriptor: int, name: str = "") -> Listener:

@@ -218,6 +218,16 @@ class Server:
         """Whether only this machine can connect: by loopback addresses and Unix sockets."""
         return all(is_loopback(host) for host, _ in tcp_addresses(self.listeners))
 
+    @property
+    def run_loop(self) -> Reactor:
+        """The loop that runs: ``reactor``, or that of the inspector, which runs its turns and may hold it."""
+        return self._run_loop
+
+    def status(self) -> str:
+        """Return a line for the service manager."""
+        word = "serving" if self.context.state is ServerState.RUNNING else "stopping"
+        return f"{word}; open connections: {len(self.context.connections)}"
+
     def run(self, on_ready: Callable[[], None] = lambda: None) -> None:
         """Serve until ``stop`` is called, or, in the main thread, until SIGINT or SIGTERM.
 
