@@ -11,7 +11,15 @@ from pathlib import Path
 import pytest
 
 from reactor.server import listen as module
-from reactor.server.listen import MAX_UNIX_PATH, Listener, StartError, UnixListener, adopt, listen, listen_unix
+from reactor.server.listen import (
+    MAX_UNIX_PATH,
+    Listener,
+    StartError,
+    UnixListener,
+    adopt,
+    listen,
+    listen_unix,
+)
 
 MODE = 0o660
 
@@ -267,7 +275,10 @@ def test_any_other_socket_is_refused(kind: str, path: Path) -> None:
 
 
 def test_a_descriptor_that_is_not_a_socket_is_refused(path: Path) -> None:
-    with path.open("wb") as file, pytest.raises(StartError, match=r"cannot use descriptor \d+ as a .*: Socket"):
+    with (
+        path.open("wb") as file,
+        pytest.raises(StartError, match=r"cannot use descriptor \d+ as a .*: Socket"),
+    ):
         adopt(file.fileno())
     with pytest.raises(StartError, match=r"cannot use descriptor 987654 as a listening socket: Bad file"):
         adopt(987654)
