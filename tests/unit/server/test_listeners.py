@@ -3,13 +3,14 @@
 import io
 import os
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from reactor.allowed_hosts import AllowedHosts
 from reactor.http11.message import Request
 from reactor.observe.events import peer_of
 from reactor.routing import Router
@@ -56,7 +57,7 @@ def get(family: int, address: Any, target: str = "/peer", bound: bytes | str = "
 def test_every_socket_is_served(path: str) -> None:
     listeners, log = open_both(path), io.StringIO()
     with running(peers(), listeners=listeners, access_log=log) as url:
-        assert url == "http://127.0.0.1:{}".format(listeners[1].getsockname()[1])
+        assert url == f"http://127.0.0.1:{listeners[1].getsockname()[1]}"
         for each in listeners[1:]:
             assert get(socket.AF_INET, each.getsockname()) == b"127.0.0.1"
         for bound in ("", "client", b"\0reactor"):
@@ -126,7 +127,7 @@ def test_hosts_are_checked_if_all_addresses_are_loopback(
     path: str, hosts: Sequence[str], local: bool, checked: bool
 ) -> None:
     listeners = [listen_unix(path, MODE) if each == "unix" else listen(each, 0) for each in hosts]
-    hosts_allowed = module.AllowedHosts(only_on_loopback=True)
+    hosts_allowed = AllowedHosts(only_on_loopback=True)
     with running(
         peers(), lambda server: seen.append(server), listeners=listeners, allowed_hosts=hosts_allowed
     ):
