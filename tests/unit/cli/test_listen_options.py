@@ -252,6 +252,7 @@ def test_the_start_lines_name_every_socket(here: Path) -> None:
         assert server.start_line.endswith("/ (this machine only; no directory shared)")
         second = re.fullmatch(r"reactor: also on http://127.0.0.1:(\d+)/", server.stderr.next() or "")
         assert second is not None
+        assert int(second[1]) != server.port
         assert server.stderr.next() == "reactor: also on the Unix socket s"
         assert [get(each) for each in (server.port, int(second[1]), "s")] == [200] * 3
     assert not Path("s").exists()
