@@ -20,6 +20,7 @@ from reactor.server.listen import (
     listen,
     listen_unix,
 )
+from tests.unit.cli.test_start_lines import needs_ipv6
 
 MODE = 0o660
 
@@ -231,6 +232,19 @@ def assert_refused(path: str, reason: str) -> None:
     with pytest.raises(StartError) as caught:
         listen_unix(path, MODE)
     assert str(caught.value).startswith(f"cannot listen on the Unix socket {path!r}: {reason}")
+
+
+# TCP.
+
+
+@needs_ipv6
+def test_ipv6_only_leaves_ipv4_to_another_socket() -> None:
+    with listen("0.0.0.0", 0) as ipv4:
+        port = ipv4.getsockname()[1]
+        with pytest.raises(StartError, match=f"cannot listen on :: port {port}: .* in use"):
+            listen("::", port)
+        with listen("::", port, ipv6_only=True) as ipv6:
+            assert ipv6.tcp_address == ("::", port)
 
 
 # Sockets that another process passes.
