@@ -217,10 +217,14 @@ def adopt(descriptor: int, name: str = "") -> Listener:
             raise StartError(f"cannot use {which} as a listening socket: {reason}")
         family, kind, protocol = passed.family, passed.type, passed.proto
         listener = Listener(family, kind, protocol, passed.detach(), name, outlives_process=True)
-    listener.set_inheritable(False)
-    listener.setblocking(False)
-    if family in _TCP:
-        _set_tcp_options(listener)
+    try:
+        listener.set_inheritable(False)
+        listener.setblocking(False)
+        if family in _TCP:
+            _set_tcp_options(listener)
+    except OSError as error:  # such as a socket of another protocol than TCP
+        listener.close()
+        raise StartError(f"cannot use {which} as a listening socket: {_reason(error)}") from None
     return listener
 
 

@@ -295,6 +295,16 @@ def test_any_other_socket_is_refused(kind: str, path: Path) -> None:
         )
 
 
+def test_a_socket_without_the_options_of_tcp_is_refused(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with passed("TCP listening", path) as sock:
+        monkeypatch.setattr(module, "_set_tcp_options", lambda listener: listener.setsockopt(9999, 1, 1))
+        descriptor = os.dup(sock.fileno())
+        with pytest.raises(StartError, match=f"cannot use descriptor {descriptor} as a listening socket: "):
+            adopt(descriptor)
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        os.fstat(descriptor)
+
+
 def test_a_descriptor_that_is_not_a_socket_is_refused(path: Path) -> None:
     with (
         path.open("wb") as file,
