@@ -88,6 +88,9 @@ class Acceptor(EventHandler):
         """
         if self.state is not AcceptorState.ACCEPTING:
             return
+        if getattr(self.handle, "outlives_process", False):  # others take the connections in the queue
+            self.close()
+            return
         self._enter(AcceptorState.DRAINING_QUEUE)
         self._drain_ends = self._context.reactor.now + DRAIN_TIME
         try:

@@ -42,7 +42,9 @@ class Listener(socket.socket):
 
 
 class StartError(Exception):
-    """The server cannot start; the message says why in one line."""
+    """The server cannot start; the message says why in one line. ``details`` is a traceback, or ""."""
+
+    details = ""
 
 
 def listen(host: str, port: int) -> Listener:

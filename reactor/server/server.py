@@ -16,7 +16,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial, update_wrapper
 from types import TracebackType
 from typing import TextIO
@@ -101,8 +101,11 @@ class Server:
     called, and it is closed with the server. ``on_reload`` is called on SIGHUP. ``threads`` is the number of
     worker threads. ``on_stop`` is called with the server when it is closed after ``run``: all connections are
     closed then, and the worker threads have ended. ``listeners`` are listening sockets to use in place of
-    ``host`` and ``port``; the server closes them. Other threads may call ``call_soon``, ``run_in_thread``,
-    ``in_background`` and ``stop`` only; everything else belongs to the thread that runs the server.
+    ``host`` and ``port``; the server closes them. ``connection_numbers`` are the numbers of its connections,
+    by default 1, 2, and so on. ``keep_signal`` is called with each signal, and with STOP for a call of
+    ``stop``; the server ignores it if the result is false. Other threads may call ``call_soon``,
+    ``run_in_thread``, ``in_background`` and ``stop`` only; everything else belongs to the thread that runs
+    the server.
 
     ``allowed_hosts`` (host names, or an ``AllowedHosts``) are served in addition to ``localhost`` and IP
     addresses; requests for other hosts get 403. None allows every host.
@@ -126,6 +129,8 @@ class Server:
         threads: int = THREADS,
         on_stop: Callable[["Server"], None] | None = None,
         listeners: Sequence[Listener] = (),
+        connection_numbers: Iterator[int] | None = None,
+        keep_signal: Callable[[int], bool] | None = None,
     ) -> None:
         settings = Settings() if settings is None else settings
         _check_arguments(routes, host, port, settings, access_log, log_format, default_headers, threads)
@@ -159,15 +164,19 @@ class Server:
             allowed_hosts=None if allowed_hosts is None else allowed_hosts.at(self.address[0]),
             in_worker=self._workers.submit,
             worker_queue_is_full=self._workers.is_full,
+            connection_numbers=connection_numbers,
         )
         self._acceptors = tuple(
             Acceptor(self.context, each, limit, instrumentation.make_connection) for each in listeners
         )
         self._on_reload = on_reload
         self._on_stop = on_stop
+        self._keep_signal = keep_signal
+        # Where another process passes the signals on, it logs them as well.
+        self._stop_level = logging.INFO if keep_signal is None else logging.DEBUG
         self._has_run = False
         # Checked now: /dev/tty cannot be opened after the terminal was closed.
-        self._has_terminal = _has_controlling_terminal()
+        self._has_terminal = has_controlling_terminal()
         self.reactor.register(self._wakeup)
         for acceptor in self._acceptors:
             self.reactor.register(acceptor)
@@ -205,6 +214,11 @@ class Server:
         """Whether the server listens on a loopback address."""
         return is_loopback(self.address[0])
 
+    @property
+    def run_loop(self) -> Reactor:
+        """The reactor that ``run`` runs: the server's own, or that of the inspector."""
+        return self._run_loop
+
     def run(self, on_ready: Callable[[], None] = lambda: None) -> None:
         """Serve until ``stop`` is called, or, in the main thread, until SIGINT or SIGTERM.
 
@@ -221,7 +235,7 @@ class Server:
             self._signals.interest = Interest.READ  # NONE after a run that ended with an exception
             self._run_loop.register(self._signals)
             if threading.current_thread() is threading.main_thread():
-                self._signals.catch(_signals())
+                self._signals.catch(handled_signals())
             with nonblocking_stderr(), self._watchdog.watch():
                 on_ready()
                 if not self._signals.closed:
@@ -336,15 +350,15 @@ class Server:
         """Stop, reload, or log every connection."""
         self.reactor.check_thread("Server.on_signal()")
         if number == signal.SIGUSR1:
-            self._log_connections()
+            self.log_connections()
         elif not self.stops_on(number):
-            self._reload()
+            self.reload()
         # Closing a terminal can send SIGHUP twice: from the shell and from the kernel.
         elif number != signal.SIGHUP or self.context.state is ServerState.RUNNING:
             name = "Server.stop()" if number == STOP else signal.Signals(number).name
             if number == signal.SIGHUP:
                 name = "SIGHUP (the process was started from a terminal)"
-            log.info("%s: %s", name, self._shutdown.description)
+            log.log(self._stop_level, "%s: %s", name, self._shutdown.description)
             self._shutdown.begin()
 
     def stops_on(self, number: int) -> bool:
@@ -352,19 +366,21 @@ class Server:
         return number != signal.SIGUSR1 and (number != signal.SIGHUP or self._has_terminal)
 
     def _pass_signal(self, number: int) -> None:
-        self._instrumentation.on_signal(self, number)
+        if self._keep_signal is None or self._keep_signal(number):
+            self._instrumentation.on_signal(self, number)
 
     def _stop_loop(self) -> None:
         self._run_loop.stop()
 
-    def _reload(self) -> None:
+    def reload(self) -> None:
+        """Call ``on_reload``; call this in the loop's thread."""
         if self._on_reload is None:
             log.info("SIGHUP: nothing to reload")
         else:
             self._on_reload()
 
-    def _log_connections(self) -> None:
-        """Log a summary of every connection."""
+    def log_connections(self) -> None:
+        """Log a summary of every connection; call this in the loop's thread."""
         connections = self.context.connections.values()
         log.info("open connections: %d", len(connections))
         for connection in connections:
@@ -386,6 +402,8 @@ def serve(
     threads: int = THREADS,
     on_stop: Callable[[Server], None] | None = None,
     listeners: Sequence[Listener] = (),
+    connection_numbers: Iterator[int] | None = None,
+    keep_signal: Callable[[int], bool] | None = None,
 ) -> None:
     """Serve until SIGINT or SIGTERM; raise StartError if the server cannot listen.
 
@@ -407,6 +425,8 @@ def serve(
         threads=threads,
         on_stop=on_stop,
         listeners=listeners,
+        connection_numbers=connection_numbers,
+        keep_signal=keep_signal,
     ) as server:
         server.run(lambda: on_ready(server))
 
@@ -440,7 +460,7 @@ def _check_arguments(
             raise ValueError(f"invalid {name}: {value!r} ({expected})")
 
 
-def _signals() -> list[signal.Signals]:
+def handled_signals() -> list[signal.Signals]:
     """Return the signals that the server handles."""
     signals = [signal.SIGINT, signal.SIGTERM, signal.SIGUSR1]
     # An ignored SIGHUP stays ignored: the process was started with nohup, for example.
@@ -449,7 +469,7 @@ def _signals() -> list[signal.Signals]:
     return signals
 
 
-def _has_controlling_terminal() -> bool:
+def has_controlling_terminal() -> bool:
     """Return whether this process has a controlling terminal, which sends SIGHUP when it is closed."""
     try:
         os.close(os.open("/dev/tty", os.O_RDONLY | os.O_NOCTTY | os.O_NONBLOCK))

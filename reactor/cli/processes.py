@@ -1,0 +1,139 @@
+"""How the processes of the command differ: a single one, one of several workers, and their supervisor.
+
+The single process and the workers run the same code, ``main._serve``, with an object that says how this
+process listens, is observed, and announces that it serves.
+"""
+
+import argparse
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from typing import Protocol, TypedDict
+
+from reactor.cli import listen_options, observe_options
+from reactor.logs.stderr import StderrHandler
+from reactor.server.listen import Listener, listen
+from reactor.server.server import Instrumentation, Server
+from reactor.settings import Settings
+from reactor.workers.supervisor import Supervisor
+from reactor.workers.worker import Worker
+
+# Variables by which a service manager finds its main process; only the supervisor talks to it.
+_OF_MAIN_PROCESS = ("NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID")
+
+
+class ServerOptions(TypedDict, total=False):
+    """The parameters of ``serve`` that depend on the process."""
+
+    listeners: Sequence[Listener]
+    connection_numbers: Iterator[int]
+    keep_signal: Callable[[int], bool]
+
+
+class Process(Protocol):
+    """This process, which serves."""
+
+    is_one_of_several: bool
+    removes_leftovers: bool  # after the start
+    note: str  # for the start line
+
+    def server_options(self, options: argparse.Namespace) -> ServerOptions:
+        """Return the parameters of ``serve`` that depend on the process; raise StartError."""
+
+    def instrument(
+        self, options: argparse.Namespace, settings: Settings
+    ) -> AbstractContextManager[Instrumentation | None]:
+        """Return the instrumentation; raise StartError."""
+
+    def announce(self, server: Server, lines: Sequence[str], after_start: Callable[[], None]) -> None:
+        """Announce that the server serves: print the start lines, and call ``after_start``."""
+
+
+class SingleProcess:
+    """The only process; ``on_ready`` is called when it handles signals."""
+
+    is_one_of_several = False
+    removes_leftovers = True
+    note = ""
+
+    def __init__(self, messages: StderrHandler, on_ready: Callable[[], None]) -> None:
+        self._messages = messages
+        self._on_ready = on_ready
+
+    def server_options(self, options: argparse.Namespace) -> ServerOptions:
+        """Open the listening sockets."""
+        return {"listeners": listen_options.open_listeners(options)}
+
+    def instrument(
+        self, options: argparse.Namespace, settings: Settings
+    ) -> AbstractContextManager[Instrumentation | None]:
+        """Return the instrumentation."""
+        return observe_options.instrument(options, settings)
+
+    def announce(self, server: Server, lines: Sequence[str], after_start: Callable[[], None]) -> None:
+        """Print the start lines."""
+        for line in lines:
+            self._messages.write(line)
+        self._on_ready()
+        after_start()
+
+
+class WorkerProcess:
+    """One of several workers; the supervisor prints the start lines of the first one when all are ready."""
+
+    is_one_of_several = True
+
+    def __init__(self, worker: Worker, inspector: Listener | None, on_ready: Callable[[], None]) -> None:
+        self._worker = worker
+        self._inspector = inspector
+        self._on_ready = on_ready
+        # The others have not served before, or another one removes them; a killed process may have left some.
+        self.removes_leftovers = worker.is_first or worker.restarts > 0
+        self.note = f"{worker.count} workers"
+        for name in _OF_MAIN_PROCESS:
+            os.environ.pop(name, None)
+
+    def server_options(self, options: argparse.Namespace) -> ServerOptions:
+        """Return the inherited sockets, and what the worker decides."""
+        worker = self._worker
+        return {
+            "listeners": worker.listeners,
+            "connection_numbers": worker.connection_numbers,
+            "keep_signal": worker.keep_signal,
+        }
+
+    def instrument(
+        self, options: argparse.Namespace, settings: Settings
+    ) -> AbstractContextManager[Instrumentation | None]:
+        """Return the instrumentation of a worker."""
+        return observe_options.instrument(options, settings, self._worker, self._inspector)
+
+    def announce(self, server: Server, lines: Sequence[str], after_start: Callable[[], None]) -> None:
+        """Report to the supervisor."""
+        self._worker.report_ready(server, lines, after_start)
+        self._on_ready()
+
+
+def supervise(
+    options: argparse.Namespace,
+    settings: Settings,
+    messages: StderrHandler,
+    on_ready: Callable[[], None],
+    run_worker: Callable[[Worker, Listener | None], int],
+) -> None:
+    """Open the listening sockets, and run the workers until they are stopped; raise StartError."""
+
+    def print_lines(lines: list[str]) -> None:
+        for line in lines:
+            messages.write(line)
+
+    listeners = listen_options.open_listeners(options) or (listen(options.host, options.port),)
+    inspector = observe_options.open_inspector(options)
+    Supervisor(
+        options.workers,
+        lambda worker: run_worker(worker, inspector),
+        listeners,
+        settings.shutdown_delay + settings.shutdown_timeout,
+        print_lines,
+        inherited=() if inspector is None else (inspector,),
+    ).run(on_ready)

@@ -1,0 +1,52 @@
+"""Fork a process that runs one function and ends, without returning to the code of its parent."""
+
+import atexit
+import logging
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterable
+from typing import NoReturn
+
+log = logging.getLogger("reactor")
+
+FAILED = 1  # exit code after an unhandled exception
+
+
+def fork(function: Callable[[], int], blocked: Iterable[signal.Signals]) -> int:
+    """Call a function in a new process, whose exit code is its result; return the process id; raise OSError.
+
+    The child is born with these signals blocked, so that none is lost before it handles them: the function
+    unblocks them. Call this before the process has any thread.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if stream is not None:
+            stream.flush()  # otherwise the child would write the same bytes again
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, blocked)
+    try:
+        pid = os.fork()
+        if not pid:
+            _run(function)
+    finally:  # of the parent: the child does not get here
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    return pid
+
+
+def _run(function: Callable[[], int]) -> NoReturn:
+    """Call the function in the child, and end the process as the interpreter does."""
+    code = FAILED
+    try:
+        atexit._clear()  # the parent's functions; those that the function registers are called
+        code = function()
+        threading._shutdown()  # type: ignore[attr-defined]  # wait for threads that are not daemons
+        atexit._run_exitfuncs()
+    except BaseException:
+        log.critical("unhandled exception in a worker process", exc_info=True)
+    finally:
+        try:
+            for stream in (sys.stdout, sys.stderr):
+                if stream is not None:
+                    stream.flush()
+        finally:
+            os._exit(code)
