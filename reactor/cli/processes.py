@@ -6,7 +6,7 @@ process listens, is observed, and announces that it serves.
 
 import argparse
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from typing import Protocol, TypedDict
 
@@ -14,6 +14,7 @@ from reactor.cli import listen_options, observe_options
 from reactor.logs.stderr import StderrHandler
 from reactor.server.listen import Listener, listen
 from reactor.server.server import Instrumentation, Server
+from reactor.server.sharing import Sharing
 from reactor.settings import Settings
 from reactor.workers.supervisor import Supervisor
 from reactor.workers.worker import Worker
@@ -26,8 +27,7 @@ class ServerOptions(TypedDict, total=False):
     """The parameters of ``serve`` that depend on the process."""
 
     listeners: Sequence[Listener]
-    connection_numbers: Iterator[int]
-    keep_signal: Callable[[int], bool]
+    sharing: Sharing
 
 
 class Process(Protocol):
@@ -95,12 +95,7 @@ class WorkerProcess:
 
     def server_options(self, options: argparse.Namespace) -> ServerOptions:
         """Return the inherited sockets, and what the worker decides."""
-        worker = self._worker
-        return {
-            "listeners": worker.listeners,
-            "connection_numbers": worker.connection_numbers,
-            "keep_signal": worker.keep_signal,
-        }
+        return {"listeners": self._worker.listeners, "sharing": self._worker}
 
     def instrument(
         self, options: argparse.Namespace, settings: Settings

@@ -16,8 +16,8 @@ def add_options(group: Group) -> None:
         type=workers,
         default=1,
         metavar="N",
-        help="processes that serve; auto: one for each CPU that may be used. Each has its own limits and its own "
-        "table of failed logins; --inspect, --explain and --trace observe the first one "
+        help="number of processes that serve; auto: one for each usable CPU. Each has its own limits and its "
+        "own table of failed logins; --inspect, --explain and --trace observe the first one "
         "(default: %(default)s)",
     )
 

@@ -11,6 +11,7 @@
     at the limit, with idle connections  close the least useful one (see ``_find_closable``), and accept;
                                          those that wait after a failed login count as idle
     at the limit, none idle              pause
+    ahead of another worker process      pause for a moment, then accept a share
     out of file descriptors or memory    pause; no open connection is closed
 
 A closed connection counts until the steps of its result end (``Deferred``): they keep files open, such as an
@@ -31,11 +32,14 @@ from math import inf
 from reactor.event_handler import EventHandler, Interest
 from reactor.server.connection import Connection
 from reactor.server.context import ServerContext
+from reactor.server.sharing import Sharing
 from reactor.server.state import State
 
 log = logging.getLogger("reactor")
 
 PAUSE = 0.25  # seconds
+# How long a worker process lets the others accept first, in seconds. They are woken together with it.
+COURTESY = 0.002
 # Limits for draining the accept queue when the server stops: seconds, and connections.
 DRAIN_TIME = 1.0
 MAX_DRAINED = 4096
@@ -58,7 +62,17 @@ class AcceptorState(Enum):
 class Acceptor(EventHandler):
     """Accepts the connections of one listening socket, while fewer than ``limit`` are open."""
 
-    __slots__ = ("_context", "_drain_ends", "_drained", "_limit", "_make_connection", "_quiet_until", "state")
+    __slots__ = (
+        "_context",
+        "_drain_ends",
+        "_drained",
+        "_has_waited",
+        "_limit",
+        "_make_connection",
+        "_quiet_until",
+        "_sharing",
+        "state",
+    )
 
     is_urgent = True
 
@@ -68,11 +82,14 @@ class Acceptor(EventHandler):
         listener: socket.socket,
         limit: int,
         make_connection: ConnectionFactory = Connection,
+        sharing: Sharing | None = None,
     ) -> None:
         super().__init__(listener, Interest.READ)
         self._make_connection = make_connection
         self._context = context
         self._limit = limit
+        self._sharing = sharing
+        self._has_waited = False  # for other processes, since the last connection
         self._quiet_until = -inf  # a pause is logged at most once a minute
         self._drain_ends = inf  # a time of the reactor's clock
         self._drained = 0  # connections accepted while draining
@@ -140,6 +157,8 @@ class Acceptor(EventHandler):
         """Accept up to ``turn_accepts`` connections; see the second table at the top of this file."""
         context = self._context
         closable: list[Connection] | None = None
+        if self._sharing is not None and self._let_others_accept(self._sharing):
+            return
         for _ in range(context.settings.turn_accepts):
             if context.occupied >= self._limit:
                 if closable is None:  # a search of all connections: once per turn
@@ -197,6 +216,18 @@ class Acceptor(EventHandler):
             self._drained += 1
             connection.stop()
         return True
+
+    def _let_others_accept(self, sharing: Sharing) -> bool:
+        """Pause if another process has clearly fewer connections; return whether it does.
+
+        After the pause, accept: the other process may be busy.
+        """
+        is_ahead = sharing.is_ahead(self._context.occupied)
+        self._has_waited = is_ahead and not self._has_waited and self.state is AcceptorState.ACCEPTING
+        if self._has_waited:
+            self.interest = Interest.NONE
+            self.deadline = self._context.reactor.now + COURTESY
+        return self._has_waited
 
     # Overload.
 

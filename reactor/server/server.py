@@ -16,7 +16,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial, update_wrapper
 from types import TracebackType
 from typing import TextIO
@@ -37,6 +37,7 @@ from reactor.server.connection import Connection
 from reactor.server.context import ServerContext, ServerState
 from reactor.server.listen import Listener, listen, url_of
 from reactor.server.open_files import connection_limit
+from reactor.server.sharing import Sharing
 from reactor.server.shutdown import Shutdown
 from reactor.server.thread_result import ThreadResult
 from reactor.server.worker_pool import THREADS, WorkerPool, queue_full
@@ -101,11 +102,9 @@ class Server:
     called, and it is closed with the server. ``on_reload`` is called on SIGHUP. ``threads`` is the number of
     worker threads. ``on_stop`` is called with the server when it is closed after ``run``: all connections are
     closed then, and the worker threads have ended. ``listeners`` are listening sockets to use in place of
-    ``host`` and ``port``; the server closes them. ``connection_numbers`` are the numbers of its connections,
-    by default 1, 2, and so on. ``keep_signal`` is called with each signal, and with STOP for a call of
-    ``stop``; the server ignores it if the result is false. Other threads may call ``call_soon``,
-    ``run_in_thread``, ``in_background`` and ``stop`` only; everything else belongs to the thread that runs
-    the server.
+    ``host`` and ``port``; the server closes them. ``sharing`` is set if other processes accept from
+    them, too. Other threads may call ``call_soon``, ``run_in_thread``, ``in_background`` and ``stop`` only;
+    everything else belongs to the thread that runs the server.
 
     ``allowed_hosts`` (host names, or an ``AllowedHosts``) are served in addition to ``localhost`` and IP
     addresses; requests for other hosts get 403. None allows every host.
@@ -129,8 +128,7 @@ class Server:
         threads: int = THREADS,
         on_stop: Callable[["Server"], None] | None = None,
         listeners: Sequence[Listener] = (),
-        connection_numbers: Iterator[int] | None = None,
-        keep_signal: Callable[[int], bool] | None = None,
+        sharing: Sharing | None = None,
     ) -> None:
         settings = Settings() if settings is None else settings
         _check_arguments(routes, host, port, settings, access_log, log_format, default_headers, threads)
@@ -164,16 +162,15 @@ class Server:
             allowed_hosts=None if allowed_hosts is None else allowed_hosts.at(self.address[0]),
             in_worker=self._workers.submit,
             worker_queue_is_full=self._workers.is_full,
-            connection_numbers=connection_numbers,
+            connection_numbers=None if sharing is None else sharing.connection_numbers,
         )
         self._acceptors = tuple(
-            Acceptor(self.context, each, limit, instrumentation.make_connection) for each in listeners
+            Acceptor(self.context, each, limit, instrumentation.make_connection, sharing)
+            for each in listeners
         )
         self._on_reload = on_reload
         self._on_stop = on_stop
-        self._keep_signal = keep_signal
-        # Where another process passes the signals on, it logs them as well.
-        self._stop_level = logging.INFO if keep_signal is None else logging.DEBUG
+        self._sharing = sharing
         self._has_run = False
         # Checked now: /dev/tty cannot be opened after the terminal was closed.
         self._has_terminal = has_controlling_terminal()
@@ -358,7 +355,9 @@ class Server:
             name = "Server.stop()" if number == STOP else signal.Signals(number).name
             if number == signal.SIGHUP:
                 name = "SIGHUP (the process was started from a terminal)"
-            log.log(self._stop_level, "%s: %s", name, self._shutdown.description)
+            # The supervisor of several processes logs it for all of them.
+            level = logging.INFO if self._sharing is None else logging.DEBUG
+            log.log(level, "%s: %s", name, self._shutdown.description)
             self._shutdown.begin()
 
     def stops_on(self, number: int) -> bool:
@@ -366,7 +365,7 @@ class Server:
         return number != signal.SIGUSR1 and (number != signal.SIGHUP or self._has_terminal)
 
     def _pass_signal(self, number: int) -> None:
-        if self._keep_signal is None or self._keep_signal(number):
+        if self._sharing is None or self._sharing.keep_signal(number):
             self._instrumentation.on_signal(self, number)
 
     def _stop_loop(self) -> None:
@@ -402,8 +401,7 @@ def serve(
     threads: int = THREADS,
     on_stop: Callable[[Server], None] | None = None,
     listeners: Sequence[Listener] = (),
-    connection_numbers: Iterator[int] | None = None,
-    keep_signal: Callable[[int], bool] | None = None,
+    sharing: Sharing | None = None,
 ) -> None:
     """Serve until SIGINT or SIGTERM; raise StartError if the server cannot listen.
 
@@ -425,8 +423,7 @@ def serve(
         threads=threads,
         on_stop=on_stop,
         listeners=listeners,
-        connection_numbers=connection_numbers,
-        keep_signal=keep_signal,
+        sharing=sharing,
     ) as server:
         server.run(lambda: on_ready(server))
 

@@ -59,7 +59,7 @@ class Kind(IntEnum):
 
 
 class Channel(EventHandler):
-    """One end of a channel; ``on_message`` gets each message, ``on_end`` is called at the end of the stream."""
+    """One end of a channel; ``on_message`` gets each message, ``on_end`` is called when it is closed."""
 
     __slots__ = ("_on_end", "_on_message", "_reactor", "_received", "_unsent")
 

@@ -34,6 +34,7 @@ from reactor.server.listen import Listener, StartError
 from reactor.server.server import handled_signals, has_controlling_terminal
 from reactor.timer import Timer
 from reactor.wakeup import SignalHandle
+from reactor.workers.balance import ConnectionCounts
 from reactor.workers.channel import Channel, Kind
 from reactor.workers.metrics import WorkerMetrics, decode, encode
 from reactor.workers.policy import WorkerRecord, WorkerState, describe_end
@@ -107,6 +108,7 @@ class Supervisor:
         self._started = self._stopping = False
         self._failure: StartError | None = None
         self._has_terminal = has_controlling_terminal()
+        self._counts = ConnectionCounts(count)
         self._metrics = WorkerMetrics()
         self._unanswered: set[int] = set()  # workers that owe an answer to MEASURE
         self._measuring: Timer | None = None
@@ -160,9 +162,10 @@ class Supervisor:
         if record.number != 1:
             for each in self._inherited:
                 each.close()
-        listeners, alive_every = self._listeners, self._hooks.alive_every
+        number, count, restarts = record.number, len(self.workers), record.starts
+        alive_every = self._hooks.alive_every
         return self._run_worker(
-            Worker(record.number, len(self.workers), record.starts, theirs, listeners, alive_every)
+            Worker(number, count, restarts, theirs, self._listeners, self._counts, alive_every)
         )
 
     def _retry(self, record: WorkerRecord, reason: str) -> None:
@@ -244,6 +247,7 @@ class Supervisor:
         channel.close()
         if (timer := self._timers.pop(number, None)) is not None:
             timer.cancel()
+        self._counts.remove(number)
         self._metrics.end(number)
         self._forget_answer(number)
         if self._stopping:

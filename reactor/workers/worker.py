@@ -19,6 +19,7 @@ from reactor.observe.metrics import MetricFamily
 from reactor.server.context import ServerState
 from reactor.server.listen import Listener
 from reactor.server.server import STOP, Server
+from reactor.workers.balance import ConnectionCounts
 from reactor.workers.channel import Channel, Kind, pack
 from reactor.workers.metrics import decode, encode
 
@@ -45,6 +46,7 @@ class Worker:
         restarts: int,
         sock: socket.socket,
         listeners: Sequence[Listener],
+        counts: ConnectionCounts,
         alive_every: float = 0.0,
     ) -> None:
         self.number = number
@@ -54,6 +56,7 @@ class Worker:
         self.connection_numbers = itertools.count(number, count)
         self.measure: Measure | None = None
         self._sock = sock
+        self._counts = counts
         self._alive_every = alive_every
         self._outlive = [each.outlives_process for each in listeners]
         for each in listeners:
@@ -78,6 +81,7 @@ class Worker:
         self._on_started = on_started
         self._channel = Channel(self._sock, server.run_loop, self._on_message, self._on_end)
         self._channel.send(Kind.READY, list(lines))
+        server.reactor.at_turn_end(self._count_connections)
         if self._alive_every:
             server.every(self._alive_every, self._channel.send, Kind.ALIVE)
 
@@ -97,6 +101,17 @@ class Worker:
             self._leaving = True
             self._channel.send(Kind.LEAVING)
         return False
+
+    def is_ahead(self, connections: int) -> bool:
+        """Note the number of open connections; return whether another worker has clearly fewer."""
+        return self._counts.is_ahead(self.number, connections)
+
+    def _count_connections(self) -> None:
+        server = self._server
+        if server is not None and server.context.state is ServerState.RUNNING:
+            self._counts.set(self.number, server.context.occupied)
+        else:
+            self._counts.remove(self.number)
 
     def collect(self, on_collected: OnCollected) -> None:
         """Call a function with the metrics of all workers, within a second or two."""
