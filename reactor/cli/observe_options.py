@@ -101,7 +101,7 @@ def instrument(
     """
     metrics = None if options.inspect is None else Metrics()
     if worker is not None and metrics is not None:
-        worker.measure = lambda server: metrics.families(server.context)
+        worker.measure_with(lambda server: metrics.families(server.context))
     if worker is not None and not worker.is_first:
         with _counting(metrics) as counting:
             yield counting

@@ -10,9 +10,9 @@ O_NONBLOCK is a flag of the open file description, which the server shares with 
 So it is never set on an inherited file descriptor. Waiting for POLLOUT would not be enough: a terminal is
 writable as soon as it can accept one byte.
 
-Several processes may write to the same stream, such as workers. Lines stay whole: one write to a file is atomic,
-and pipes and sockets get at most PIPE_BUF bytes at once, which they accept completely or not at all. A terminal
-that accepts a part of a line is the exception: other processes may write before the rest.
+Several processes may write to the same stream, such as workers. Lines stay whole: one write to a file is
+atomic, and pipes and sockets get at most PIPE_BUF bytes at once, which they accept completely or not at all.
+A terminal that accepts a part of a line is the exception: other processes may write before the rest.
 """
 
 import errno

@@ -40,6 +40,7 @@ log = logging.getLogger("reactor")
 PAUSE = 0.25  # seconds
 # How long a worker process lets the others accept first, in seconds. They are woken together with it.
 COURTESY = 0.002
+SHARED_ACCEPTS = 16  # connections accepted by a worker process before it looks at the others again
 # Limits for draining the accept queue when the server stops: seconds, and connections.
 DRAIN_TIME = 1.0
 MAX_DRAINED = 4096
@@ -66,7 +67,6 @@ class Acceptor(EventHandler):
         "_context",
         "_drain_ends",
         "_drained",
-        "_has_waited",
         "_limit",
         "_make_connection",
         "_quiet_until",
@@ -89,7 +89,6 @@ class Acceptor(EventHandler):
         self._context = context
         self._limit = limit
         self._sharing = sharing
-        self._has_waited = False  # for other processes, since the last connection
         self._quiet_until = -inf  # a pause is logged at most once a minute
         self._drain_ends = inf  # a time of the reactor's clock
         self._drained = 0  # connections accepted while draining
@@ -132,8 +131,11 @@ class Acceptor(EventHandler):
         """Accept a turn's share of the accept queue; while draining, all of it."""
         if self.state is AcceptorState.DRAINING_QUEUE:
             self._drain()
-        else:
+        elif self._sharing is None or not self._sharing.is_ahead(self._context.occupied):
             self._accept_share()
+        else:  # on_deadline() accepts what the other processes have left
+            self.interest = Interest.NONE
+            self.deadline = self._context.reactor.now + COURTESY
 
     def _drain(self) -> None:
         """Accept until the queue is empty, before handling requests: slow handlers would use up DRAIN_TIME.
@@ -157,9 +159,8 @@ class Acceptor(EventHandler):
         """Accept up to ``turn_accepts`` connections; see the second table at the top of this file."""
         context = self._context
         closable: list[Connection] | None = None
-        if self._sharing is not None and self._let_others_accept(self._sharing):
-            return
-        for _ in range(context.settings.turn_accepts):
+        share = context.settings.turn_accepts
+        for _ in range(share if self._sharing is None else min(share, SHARED_ACCEPTS)):
             if context.occupied >= self._limit:
                 if closable is None:  # a search of all connections: once per turn
                     closable = self._find_closable()
@@ -183,6 +184,8 @@ class Acceptor(EventHandler):
         self._resume()
         if self.state is AcceptorState.DRAINING_QUEUE:
             self._drain()
+        elif self._sharing is not None:
+            self._accept_share()
 
     def on_failure(self) -> None:
         """Close the listening socket after an unhandled exception; connections stay open."""
@@ -216,18 +219,6 @@ class Acceptor(EventHandler):
             self._drained += 1
             connection.stop()
         return True
-
-    def _let_others_accept(self, sharing: Sharing) -> bool:
-        """Pause if another process has clearly fewer connections; return whether it does.
-
-        After the pause, accept: the other process may be busy.
-        """
-        is_ahead = sharing.is_ahead(self._context.occupied)
-        self._has_waited = is_ahead and not self._has_waited and self.state is AcceptorState.ACCEPTING
-        if self._has_waited:
-            self.interest = Interest.NONE
-            self.deadline = self._context.reactor.now + COURTESY
-        return self._has_waited
 
     # Overload.
 

@@ -1,4 +1,4 @@
-"""Fork a process that runs one function and ends, without returning to the code of its parent."""
+"""Processes: fork one that runs a function and ends, kill it, and wait for its end."""
 
 import atexit
 import logging
@@ -14,23 +14,41 @@ log = logging.getLogger("reactor")
 FAILED = 1  # exit code after an unhandled exception
 
 
-def fork(function: Callable[[], int], blocked: Iterable[signal.Signals]) -> int:
-    """Call a function in a new process, whose exit code is its result; return the process id; raise OSError.
+class Processes:
+    """The system calls of the supervisor, which tests replace."""
 
-    The child is born with these signals blocked, so that none is lost before it handles them: the function
-    unblocks them. Call this before the process has any thread.
-    """
-    for stream in (sys.stdout, sys.stderr):
-        if stream is not None:
-            stream.flush()  # otherwise the child would write the same bytes again
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, blocked)
-    try:
-        pid = os.fork()
-        if not pid:
-            _run(function)
-    finally:  # of the parent: the child does not get here
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-    return pid
+    def fork(self, function: Callable[[], int], blocked: Iterable[signal.Signals]) -> int:
+        """Call a function in a new process, whose exit code is its result; return its id; raise OSError.
+
+        The child is born with these signals blocked, so that none is lost before it handles them: the
+        function unblocks them. Call this before the process has any thread.
+        """
+        for stream in (sys.stdout, sys.stderr):
+            if stream is not None:
+                stream.flush()  # otherwise the child would write the same bytes again
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, blocked)
+        try:
+            pid = os.fork()
+            if not pid:
+                _run(function)
+        finally:  # of the parent: the child does not get here
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        return pid
+
+    def kill(self, pid: int, number: signal.Signals) -> None:
+        """Send a signal to a child that has not been waited for."""
+        os.kill(pid, number)
+
+    def wait(self) -> tuple[int, int] | None:
+        """Return the id and the status of a child that has ended, without waiting; None if there is none.
+
+        Process 1 of a container also inherits children of others.
+        """
+        try:
+            pid, status = os.waitpid(-1, os.WNOHANG)
+        except ChildProcessError:
+            return None
+        return (pid, status) if pid else None
 
 
 def _run(function: Callable[[], int]) -> NoReturn:
@@ -41,6 +59,8 @@ def _run(function: Callable[[], int]) -> NoReturn:
         code = function()
         threading._shutdown()  # type: ignore[attr-defined]  # wait for threads that are not daemons
         atexit._run_exitfuncs()
+    except SystemExit as error:  # of a handler, as in a single process
+        code = error.code if isinstance(error.code, int) else FAILED
     except BaseException:
         log.critical("unhandled exception in a worker process", exc_info=True)
     finally:

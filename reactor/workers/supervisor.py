@@ -21,7 +21,6 @@ If the supervisor is killed, the workers stop by themselves.
 """
 
 import logging
-import os
 import signal
 import socket
 from collections.abc import Callable, Sequence
@@ -38,7 +37,7 @@ from reactor.workers.balance import ConnectionCounts
 from reactor.workers.channel import Channel, Kind
 from reactor.workers.metrics import WorkerMetrics, decode, encode
 from reactor.workers.policy import WorkerRecord, WorkerState, describe_end
-from reactor.workers.process import fork
+from reactor.workers.process import Processes
 from reactor.workers.worker import Worker
 
 log = logging.getLogger("reactor")
@@ -92,8 +91,11 @@ class Supervisor:
         on_started: Callable[[list[str]], None] = lambda lines: None,
         hooks: SupervisorHooks | None = None,
         inherited: Sequence[socket.socket] = (),
+        reactor: Reactor | None = None,
+        processes: Processes | None = None,
     ) -> None:
-        self.reactor = Reactor()
+        self.reactor = Reactor() if reactor is None else reactor
+        self._processes = Processes() if processes is None else processes
         self.workers = tuple(WorkerRecord(number) for number in range(1, count + 1))
         self._run_worker = run_worker
         self._listeners = listeners
@@ -142,7 +144,7 @@ class Supervisor:
         try:
             with theirs:
                 run = partial(self._become_worker, record, ours, theirs)
-                pid = fork(run, [*handled_signals(), signal.SIGCHLD])
+                pid = self._processes.fork(run, [*handled_signals(), signal.SIGCHLD])
         except OSError as error:
             ours.close()
             self._retry(record, f"cannot start worker {record.number}: {error.strerror}")
@@ -199,6 +201,7 @@ class Supervisor:
         if record.state is not WorkerState.STARTING:
             return  # told to stop in the meantime
         record.enter(WorkerState.RUNNING)
+        record.alive_at = self.reactor.now
         if record.number == 1 and isinstance(lines, list):
             self._lines = [str(line) for line in lines]
         if not self._started and all(each.state is WorkerState.RUNNING for each in self.workers):
@@ -225,14 +228,9 @@ class Supervisor:
     # The ends of workers.
 
     def _reap(self) -> None:
-        """Wait for every child that has ended, without blocking."""
-        while True:
-            try:
-                pid, status = os.waitpid(-1, os.WNOHANG)
-            except ChildProcessError:
-                return
-            if not pid:
-                return
+        """Handle the end of every child that has ended."""
+        while (ended := self._processes.wait()) is not None:
+            pid, status = ended
             for record in self.workers:
                 if record.pid == pid and record.state is not WorkerState.ABSENT:
                     self._on_worker_end(record, describe_end(status))
@@ -315,7 +313,7 @@ class Supervisor:
     def _stop_worker(self, record: WorkerRecord, kind: Kind, seconds: float) -> None:
         self._channels[record.number].send(kind)
         if record.state is WorkerState.STARTING:
-            os.kill(record.pid, signal.SIGTERM)  # it does not read its channel yet
+            self._processes.kill(record.pid, signal.SIGTERM)  # it does not read its channel yet
         if record.state is not WorkerState.STOPPING:
             record.enter(WorkerState.STOPPING)
         if (timer := self._timers.pop(record.number, None)) is not None:
@@ -326,7 +324,7 @@ class Supervisor:
         log.error(
             "worker %d (pid %d) has not stopped in %g s: killing it", record.number, record.pid, seconds
         )
-        os.kill(record.pid, signal.SIGKILL)
+        self._processes.kill(record.pid, signal.SIGKILL)
 
     def _finish_if_ended(self) -> None:
         if all(each.state is WorkerState.ABSENT for each in self.workers):
@@ -351,6 +349,11 @@ class Supervisor:
             log.info(
                 "worker %d: %s, pid %d, restarts: %d", each.number, each.state.name, each.pid, each.restarts
             )
+
+    def has_stuck_worker(self, seconds: float) -> bool:
+        """Return whether a worker that serves has not reported for so long that its loop runs."""
+        limit = self.reactor.clock() - seconds
+        return any(each.state is WorkerState.RUNNING and each.alive_at < limit for each in self.workers)
 
     # Metrics.
 
@@ -379,5 +382,5 @@ class Supervisor:
             self._measuring = None
         present = {each.number for each in self.workers if each.state is not WorkerState.ABSENT}
         families = self._metrics.families(self.workers, present - self._unanswered)
-        if 1 in self._channels:
-            self._channels[1].send(Kind.COLLECTED, encode(families))
+        if 1 in self._channels and not self._channels[1].send(Kind.COLLECTED, encode(families)):
+            self._channels[1].send(Kind.COLLECTED, [])  # too long

@@ -54,7 +54,7 @@ class Worker:
         self.restarts = restarts
         self.listeners = listeners
         self.connection_numbers = itertools.count(number, count)
-        self.measure: Measure | None = None
+        self._measure: Measure | None = None
         self._sock = sock
         self._counts = counts
         self._alive_every = alive_every
@@ -113,6 +113,10 @@ class Worker:
         else:
             self._counts.remove(self.number)
 
+    def measure_with(self, measure: Measure) -> None:
+        """Set the function that returns the metrics of this worker."""
+        self._measure = measure
+
     def collect(self, on_collected: OnCollected) -> None:
         """Call a function with the metrics of all workers, within a second or two."""
         self._collecting.append(on_collected)
@@ -138,8 +142,9 @@ class Worker:
             server.call_soon(server.reload)
         elif kind is Kind.LOG_CONNECTIONS:
             server.log_connections()
-        elif kind is Kind.MEASURE and self.measure is not None:
-            channel.send(Kind.MEASURED, encode(self.measure(server)))
+        elif kind is Kind.MEASURE and self._measure is not None:
+            if not channel.send(Kind.MEASURED, encode(self._measure(server))):
+                channel.send(Kind.MEASURED, [])  # too long
         elif kind is Kind.COLLECTED:
             waiting, self._collecting = self._collecting, []
             families = decode(value)
