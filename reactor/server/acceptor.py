@@ -40,7 +40,7 @@ log = logging.getLogger("reactor")
 PAUSE = 0.25  # seconds
 # How long a worker process lets the others accept first, in seconds. They are woken together with it.
 COURTESY = 0.002
-SHARED_ACCEPTS = 16  # connections accepted by a worker process before it looks at the others again
+SHARED_ACCEPTS = 16  # connections that a worker process accepts per turn
 # Limits for draining the accept queue when the server stops: seconds, and connections.
 DRAIN_TIME = 1.0
 MAX_DRAINED = 4096
@@ -131,11 +131,8 @@ class Acceptor(EventHandler):
         """Accept a turn's share of the accept queue; while draining, all of it."""
         if self.state is AcceptorState.DRAINING_QUEUE:
             self._drain()
-        elif self._sharing is None or not self._sharing.is_ahead(self._context.occupied):
-            self._accept_share()
-        else:  # on_deadline() accepts what the other processes have left
-            self.interest = Interest.NONE
-            self.deadline = self._context.reactor.now + COURTESY
+        else:
+            self._accept_share(self._sharing)
 
     def _drain(self) -> None:
         """Accept until the queue is empty, before handling requests: slow handlers would use up DRAIN_TIME.
@@ -155,12 +152,19 @@ class Acceptor(EventHandler):
                 # Try again immediately; during a pause, when it ends.
                 self.deadline = min(now if self.interest else self.deadline, self._drain_ends)
 
-    def _accept_share(self) -> None:
-        """Accept up to ``turn_accepts`` connections; see the second table at the top of this file."""
+    def _accept_share(self, sharing: Sharing | None = None) -> None:
+        """Accept up to ``turn_accepts`` connections; see the second table at the top of this file.
+
+        With ``sharing``, let the other processes accept first if one of them has clearly fewer connections.
+        """
         context = self._context
         closable: list[Connection] | None = None
         share = context.settings.turn_accepts
         for _ in range(share if self._sharing is None else min(share, SHARED_ACCEPTS)):
+            if sharing is not None and sharing.is_ahead(context.occupied):
+                self.interest = Interest.NONE
+                self.deadline = context.reactor.now + COURTESY  # accepts what they have left
+                return
             if context.occupied >= self._limit:
                 if closable is None:  # a search of all connections: once per turn
                     closable = self._find_closable()

@@ -9,8 +9,8 @@ The supervisor creates the memory, and marks the entry of a worker that has ende
 import mmap
 
 ABSENT = 0xFFFFFFFF
-# A worker is ahead with so many connections more than another one, and one eighth.
-TOLERANCE = 4
+# A worker is ahead if it has more connections than this and nine eighths of another one's.
+TOLERANCE = 1
 TOLERANCE_SHARE = 8
 
 
