@@ -61,6 +61,8 @@ class Kind(IntEnum):
 class Channel(EventHandler):
     """One end of a channel; ``on_message`` gets each message, ``on_end`` is called when it is closed."""
 
+    is_urgent = True
+
     __slots__ = ("_on_end", "_on_message", "_reactor", "_received", "_unsent")
 
     def __init__(

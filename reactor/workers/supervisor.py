@@ -103,12 +103,12 @@ class Supervisor:
         self._stop_timeout = stop_timeout
         self._on_started = on_started
         self._hooks = SupervisorHooks() if hooks is None else hooks
-        self._signals = SignalHandle(self._on_signal)
+        self._signals = SignalHandle(self.on_signal)
         self._channels: dict[int, Channel] = {}  # by the worker's number
         self._timers: dict[int, Timer] = {}  # of the next start, or of the kill, of a worker
         self._lines: list[str] = []
         self._started = self._stopping = False
-        self._failure: StartError | None = None
+        self.failure: StartError | None = None  # why the workers cannot start
         self._has_terminal = has_controlling_terminal()
         self._counts = ConnectionCounts(count)
         self._metrics = WorkerMetrics()
@@ -125,13 +125,28 @@ class Supervisor:
             self._signals.catch([*handled_signals(), signal.SIGCHLD])
             with nonblocking_stderr():
                 on_ready()
-                for record in self.workers:
-                    self._start(record)
-                self.reactor.run()
+                self.start()
+                if not self._has_ended():
+                    self.reactor.run()
         finally:
-            self._close()
-        if self._failure is not None:
-            raise self._failure
+            self.close()
+        if self.failure is not None:
+            raise self.failure
+
+    def close(self) -> None:
+        """Close everything; the workers, if any is left, see the end of their channels."""
+        for each in (*self._listeners, *self._inherited):
+            each.close()
+        for channel in self._channels.values():
+            channel.close()
+        self.reactor.remove(self._signals)
+        self._signals.close()
+        self.reactor.close()
+
+    def start(self) -> None:
+        """Start all workers."""
+        for record in self.workers:
+            self._start(record)
 
     # Starting.
 
@@ -140,19 +155,26 @@ class Supervisor:
         self._timers.pop(record.number, None)
         if self._stopping:
             return
-        ours, theirs = socket.socketpair()
         try:
-            with theirs:
-                run = partial(self._become_worker, record, ours, theirs)
-                pid = self._processes.fork(run, [*handled_signals(), signal.SIGCHLD])
-        except OSError as error:
-            ours.close()
+            pid, ours = self._fork(record)
+        except OSError as error:  # too many processes or open files, or out of memory
             self._retry(record, f"cannot start worker {record.number}: {error.strerror}")
             return
         self.reactor.now = self.reactor.clock()
         record.start(pid, self.reactor.now)
         on_message = partial(self._on_message, record)
         self._channels[record.number] = Channel(ours, self.reactor, on_message, lambda: None)
+
+    def _fork(self, record: WorkerRecord) -> tuple[int, socket.socket]:
+        """Return the id of a new process, and the supervisor's end of its channel; raise OSError."""
+        ours, theirs = socket.socketpair()
+        try:
+            with theirs:
+                run = partial(self._become_worker, record, ours, theirs)
+                return self._processes.fork(run, [*handled_signals(), signal.SIGCHLD]), ours
+        except OSError:
+            ours.close()
+            raise
 
     def _become_worker(self, record: WorkerRecord, ours: socket.socket, theirs: socket.socket) -> int:
         """Close what belongs to the supervisor, and run the worker; called in the child."""
@@ -249,7 +271,7 @@ class Supervisor:
         self._metrics.end(number)
         self._forget_answer(number)
         if self._stopping:
-            if reason != "has stopped" and self._failure is None:
+            if reason != "has stopped" and self.failure is None:
                 log.warning("worker %d (pid %d) %s", number, record.pid, reason)
             self._finish_if_ended()
         elif not self._started:
@@ -269,7 +291,8 @@ class Supervisor:
 
     # Signals.
 
-    def _on_signal(self, number: int) -> None:
+    def on_signal(self, number: int) -> None:
+        """Handle a signal, in the loop."""
         self.reactor.now = self.reactor.clock()
         if number == signal.SIGCHLD:
             self._reap()
@@ -293,8 +316,8 @@ class Supervisor:
 
     def _fail(self, error: StartError) -> None:
         """End all workers, because one cannot start."""
-        if self._failure is None:
-            self._failure = error
+        if self.failure is None:
+            self.failure = error
             self._stop_all(Kind.STOP_NOW, KILL_MARGIN)
 
     def _stop_all(self, kind: Kind, seconds: float) -> None:
@@ -327,18 +350,11 @@ class Supervisor:
         self._processes.kill(record.pid, signal.SIGKILL)
 
     def _finish_if_ended(self) -> None:
-        if all(each.state is WorkerState.ABSENT for each in self.workers):
+        if self._has_ended():
             self.reactor.stop()
 
-    def _close(self) -> None:
-        """Close everything; the workers, if any is left, see the end of their channels."""
-        for each in (*self._listeners, *self._inherited):
-            each.close()
-        for channel in self._channels.values():
-            channel.close()
-        self.reactor.remove(self._signals)
-        self._signals.close()
-        self.reactor.close()
+    def _has_ended(self) -> bool:
+        return self._stopping and all(each.state is WorkerState.ABSENT for each in self.workers)
 
     def _send(self, kind: Kind) -> None:
         for channel in self._channels.values():

@@ -120,12 +120,9 @@ def test_a_signal_to_the_group_drains_the_accept_queue(tmp_path: Path, number: s
         os.killpg(server.pid, number)
         server.wait_for_line("stopping 2 workers")
         server.unblock()
-        for client in server.blocked:
+        for client in (*server.blocked, *waiting):
             assert client.answer().status == 200
-            client.close()
-        for client in waiting:
-            answer = client.answer()
-            assert (answer.status, answer.headers["connection"]) == (200, "close")
+            client.assert_closed()
             client.close()
         assert server.exit_code() == 0
 

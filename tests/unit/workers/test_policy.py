@@ -50,9 +50,7 @@ def test_the_row_of_short_lives_is_described() -> None:
     for start in (100.0, 101.0, 104.0):
         record.start(7, start)
         delay = record.end(start + 0.5)
-    assert record.describe_row(104.5, delay) == (
-        "worker 2 keeps ending: 3 times in 4.5 s; next start in 2 s"
-    )
+    assert record.describe_row(104.5, delay) == ("worker 2 keeps ending: 3 times in 4.5 s; next start in 2 s")
     assert record.restarts == 2
 
 
