@@ -187,7 +187,7 @@ def _serve(
 
     def begin(server: Server) -> None:
         urls = urls_of(server)
-        after_start = partial(access_options.after_start, options, urls[0], server.local)
+        after_start = partial(access_options.after_start, options, urls, server.local)
         process.announce(server, tuple(start_lines(server, urls, shared, notes)), after_start)
         if store is not None:
             store.close_in_background(server.in_background)
@@ -243,12 +243,13 @@ def _serve(
                 default_headers=default_headers,
                 on_ready=begin,
                 instrumentation=instrumentation,
-                on_reload=access_options.reloader(options, routes),
+                on_reload=partial(process.reload, access_options.reloader(options, routes)),
                 allowed_hosts=access_options.allowed_hosts(options),
                 threads=threads or THREADS,
                 **process.server_options(options),
             )
     finally:
+        process.close()
         if store is not None:
             store.close()
 

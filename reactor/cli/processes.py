@@ -13,10 +13,11 @@ from typing import Protocol, TypedDict
 from reactor.cli import listen_options, observe_options
 from reactor.logs.stderr import StderrHandler
 from reactor.server.listen import Listener, listen
+from reactor.server.notify import Notifier, report_regularly
 from reactor.server.server import Instrumentation, Server
 from reactor.server.sharing import Sharing
 from reactor.settings import Settings
-from reactor.workers.supervisor import Supervisor
+from reactor.workers.supervisor import Supervisor, SupervisorHooks
 from reactor.workers.worker import Worker
 
 # Variables by which a service manager finds its main process; only the supervisor talks to it.
@@ -28,6 +29,7 @@ class ServerOptions(TypedDict, total=False):
 
     listeners: Sequence[Listener]
     sharing: Sharing
+    on_stopping: Callable[[], None]
 
 
 class Process(Protocol):
@@ -48,6 +50,12 @@ class Process(Protocol):
     def announce(self, server: Server, lines: Sequence[str], after_start: Callable[[], None]) -> None:
         """Announce that the server serves: print the start lines, and call ``after_start``."""
 
+    def reload(self, function: Callable[[], None]) -> None:
+        """Call a function that reloads the configuration."""
+
+    def close(self) -> None:
+        """Release what this object has opened, when the server is closed."""
+
 
 class SingleProcess:
     """The only process; ``on_ready`` is called when it handles signals."""
@@ -59,10 +67,14 @@ class SingleProcess:
     def __init__(self, messages: StderrHandler, on_ready: Callable[[], None]) -> None:
         self._messages = messages
         self._on_ready = on_ready
+        self._notifier = Notifier(os.environ)
 
     def server_options(self, options: argparse.Namespace) -> ServerOptions:
         """Open the listening sockets."""
-        return {"listeners": listen_options.open_listeners(options)}
+        return {
+            "listeners": listen_options.open_listeners(options),
+            "on_stopping": self._notifier.stopping,
+        }
 
     def instrument(
         self, options: argparse.Namespace, settings: Settings
@@ -75,7 +87,17 @@ class SingleProcess:
         for line in lines:
             self._messages.write(line)
         self._on_ready()
+        self._notifier.ready()
+        report_regularly(self._notifier, server.run_loop, server.status)
         after_start()
+
+    def reload(self, function: Callable[[], None]) -> None:
+        """Call a function that reloads the configuration, and notify the service manager."""
+        self._notifier.reload(function)
+
+    def close(self) -> None:
+        """Close the socket of notifications."""
+        self._notifier.close()
 
 
 class WorkerProcess:
@@ -108,6 +130,40 @@ class WorkerProcess:
         self._worker.report_ready(server, lines, after_start)
         self._on_ready()
 
+    def reload(self, function: Callable[[], None]) -> None:
+        """Call a function that reloads the configuration."""
+        function()
+
+    def close(self) -> None:
+        """Do nothing: the sockets belong to the server."""
+
+
+class ServiceManager(SupervisorHooks):
+    """Notifies the service manager about all workers."""
+
+    def __init__(self, notifier: Notifier) -> None:
+        self._notifier = notifier
+        self.alive_every = notifier.watchdog_timeout / 4
+
+    def on_ready(self, supervisor: Supervisor) -> None:
+        """Report that the service has started, and from now on regularly that no worker is stuck."""
+        timeout = self._notifier.watchdog_timeout
+        self._notifier.ready()
+        report_regularly(
+            self._notifier,
+            supervisor.reactor,
+            supervisor.status,
+            lambda: not supervisor.has_stuck_worker(timeout),
+        )
+
+    def on_reload(self) -> None:
+        """Report that the workers reload."""
+        self._notifier.reload(lambda: None)
+
+    def on_stopping(self) -> None:
+        """Report that the service is about to stop."""
+        self._notifier.stopping()
+
 
 def supervise(
     options: argparse.Namespace,
@@ -122,13 +178,19 @@ def supervise(
         for line in lines:
             messages.write(line)
 
+    def run(worker: Worker) -> int:
+        notifier.close()
+        return run_worker(worker, inspector)
+
     listeners = listen_options.open_listeners(options) or (listen(options.host, options.port),)
     inspector = observe_options.open_inspector(options)
+    notifier = Notifier(os.environ)
     Supervisor(
         options.workers,
-        lambda worker: run_worker(worker, inspector),
+        run,
         listeners,
         settings.shutdown_delay + settings.shutdown_timeout,
         print_lines,
+        ServiceManager(notifier),
         inherited=() if inspector is None else (inspector,),
     ).run(on_ready)

@@ -135,13 +135,16 @@ class Supervisor:
 
     def close(self) -> None:
         """Close everything; the workers, if any is left, see the end of their channels."""
-        for each in (*self._listeners, *self._inherited):
-            each.close()
+        self._close_sockets()
         for channel in self._channels.values():
             channel.close()
         self.reactor.remove(self._signals)
         self._signals.close()
         self.reactor.close()
+
+    def _close_sockets(self) -> None:
+        for each in (*self._listeners, *self._inherited):
+            each.close()
 
     def start(self) -> None:
         """Start all workers."""
@@ -323,8 +326,9 @@ class Supervisor:
     def _stop_all(self, kind: Kind, seconds: float) -> None:
         """Tell all workers to stop; kill those that have not ended after so many seconds."""
         self._stopping = True
-        for each in (*self._listeners, *self._inherited):
-            each.close()
+        for each in self._listeners:
+            each.outlives_process = kind is not Kind.STOP_NOW  # the workers remove the files of Unix sockets
+        self._close_sockets()
         for record in self.workers:
             if record.state is WorkerState.ABSENT:
                 if (timer := self._timers.pop(record.number, None)) is not None:
@@ -365,6 +369,11 @@ class Supervisor:
             log.info(
                 "worker %d: %s, pid %d, restarts: %d", each.number, each.state.name, each.pid, each.restarts
             )
+
+    def status(self) -> str:
+        """Return a line for the service manager."""
+        running = sum(each.state is WorkerState.RUNNING for each in self.workers)
+        return f"{'stopping' if self._stopping else 'serving'}; workers: {running} of {len(self.workers)}"
 
     def has_stuck_worker(self, seconds: float) -> bool:
         """Return whether a worker that serves has not reported for so long that its loop runs."""

@@ -12,7 +12,7 @@ A worker runs the same server as a single process. What differs:
 import itertools
 import logging
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from reactor.http11.body import JSONValue
 from reactor.observe.metrics import MetricFamily
@@ -53,7 +53,7 @@ class Worker:
         self.count = count
         self.restarts = restarts
         self.listeners = listeners
-        self.connection_numbers = itertools.count(number, count)
+        self.connection_numbers: Iterator[int] = itertools.count(number, count)
         self._measure: Measure | None = None
         self._sock = sock
         self._counts = counts

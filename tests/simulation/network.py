@@ -16,7 +16,7 @@ from collections import deque
 from collections.abc import Callable
 from heapq import heappop, heappush
 from selectors import EVENT_READ, EVENT_WRITE
-from socket import MSG_PEEK, SHUT_WR, SO_LINGER
+from socket import AF_INET, MSG_PEEK, SHUT_WR, SO_LINGER
 from typing import Any
 
 from tests.simulation.tcp import ByteSummary, TcpConnection
@@ -216,8 +216,10 @@ class Socket(Handle):
 class Listener(Handle):
     """The listening socket. After ``listen(0)`` no new client enters, and EAGAIN means an empty queue."""
 
-    def __init__(self, network: "Network") -> None:
+    def __init__(self, network: "Network", outlives_process: bool) -> None:
         super().__init__(network, "listener")
+        self.family = AF_INET
+        self.outlives_process = outlives_process
         self.waiting: deque[TcpConnection] = deque()
         self.backlog = 4096
 
@@ -257,7 +259,7 @@ class Listener(Handle):
         return Socket(network, tcp), (tcp.name, 1)
 
     def close(self) -> None:
-        """Close, which resets every client that waits to be accepted."""
+        """Close, which resets every client that waits to be accepted; or another process serves it."""
         if self.waiting:
             self.network.on_listener_close([tcp.name for tcp in self.waiting])
         for tcp in self.waiting:

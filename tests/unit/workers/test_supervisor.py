@@ -8,6 +8,7 @@ import pytest
 
 from reactor.http11.body import JSONValue
 from reactor.loop import Reactor
+from reactor.server.listen import listen
 from reactor.workers import supervisor as supervisor_module
 from reactor.workers.channel import Kind, pack, unpack
 from reactor.workers.metrics import decode, encode
@@ -95,11 +96,11 @@ class Site:
         self.processes = FakeProcesses()
         self.hooks = Hooks()
         self.lines: list[list[str]] = []
-        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.listener = listen("127.0.0.1", 0)
         self.supervisor = Supervisor(
             2,
             lambda worker: 0,
-            [self.listener],  # type: ignore[list-item]
+            [self.listener],
             STOP_TIMEOUT,
             self.lines.append,
             self.hooks,
