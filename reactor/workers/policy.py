@@ -5,7 +5,7 @@
               previous process has ended
     STARTING  forked, not ready yet                       RUNNING STOPPING ABSENT
     RUNNING   it serves                                   STOPPING ABSENT
-    STOPPING  told to stop; killed after a timeout        ABSENT
+    STOPPING  about to end; killed after a timeout        ABSENT
 
     Lifetime of the process                      Delay of the next start
     at least LONG_LIFE, or ended by STOPPING     0, and the count begins again

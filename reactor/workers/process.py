@@ -40,7 +40,7 @@ class Processes:
         os.kill(pid, number)
 
     def wait(self) -> tuple[int, int] | None:
-        """Return the id and the status of a child that has ended, without waiting; None if there is none.
+        """Return the id and the status of a child that has ended, without waiting; None if all are running.
 
         Process 1 of a container also inherits children of others.
         """

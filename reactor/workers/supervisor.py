@@ -44,7 +44,7 @@ log = logging.getLogger("reactor")
 
 # Seconds for which a worker's signal waits for that of the supervisor: both were sent to the process group.
 GROUP_SIGNAL_DELAY = 0.2
-# Seconds after its timeout, or after it was told to stop immediately, before a worker is killed.
+# Seconds after its timeout, or after STOP_NOW, before a worker is killed.
 KILL_MARGIN = 1.5
 MEASURE_TIMEOUT = 1.0  # seconds
 
@@ -66,13 +66,13 @@ class SupervisorHooks:
     alive_every = 0.0  # seconds between two reports of each worker that its loop runs; 0: none
 
     def on_ready(self, supervisor: "Supervisor") -> None:
-        """All workers are ready for the first time."""
+        """Handle that all workers are ready for the first time."""
 
     def on_reload(self) -> None:
-        """All workers are told to reload."""
+        """Handle that all workers are about to reload."""
 
     def on_stopping(self) -> None:
-        """All workers are told to stop."""
+        """Handle that all workers are about to stop."""
 
 
 class Supervisor:
@@ -224,7 +224,7 @@ class Supervisor:
 
     def _on_worker_ready(self, record: WorkerRecord, lines: JSONValue) -> None:
         if record.state is not WorkerState.STARTING:
-            return  # told to stop in the meantime
+            return  # STOPPING: it was ready at the same time
         record.enter(WorkerState.RUNNING)
         record.alive_at = self.reactor.now
         if record.number == 1 and isinstance(lines, list):

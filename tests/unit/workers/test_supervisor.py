@@ -1,4 +1,4 @@
-"""The supervisor without processes: what it tells the workers, starts, replaces and kills."""
+"""The supervisor without processes: what it starts, replaces, stops and kills."""
 
 import signal
 import socket
