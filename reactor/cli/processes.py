@@ -8,6 +8,7 @@ import argparse
 import os
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
+from functools import partial
 from typing import Protocol, TypedDict
 
 from reactor.cli import listen_options, observe_options
@@ -17,6 +18,7 @@ from reactor.server.notify import Notifier, report_regularly
 from reactor.server.server import Instrumentation, Server
 from reactor.server.sharing import Sharing
 from reactor.settings import Settings
+from reactor.timer import Timer
 from reactor.workers.supervisor import Supervisor, SupervisorHooks
 from reactor.workers.worker import Worker
 
@@ -146,15 +148,16 @@ class ServiceManager(SupervisorHooks):
         self.alive_every = notifier.watchdog_timeout / 4
 
     def on_ready(self, supervisor: Supervisor) -> None:
-        """Report that the service has started, and from now on regularly that no worker is stuck."""
+        """Report that the service has started, and from now on its status; with a watchdog, replace workers.
+
+        A worker whose loop is blocked for the watchdog's timeout is killed: the others continue to serve.
+        """
         timeout = self._notifier.watchdog_timeout
         self._notifier.ready()
-        report_regularly(
-            self._notifier,
-            supervisor.reactor,
-            supervisor.status,
-            lambda: not supervisor.has_stuck_worker(timeout),
-        )
+        report_regularly(self._notifier, supervisor.reactor, supervisor.status)
+        if timeout:
+            kill = partial(supervisor.kill_blocked_workers, timeout)
+            Timer(supervisor.reactor, timeout / 2, kill, timeout / 2)
 
     def on_reload(self) -> None:
         """Report that the workers reload."""

@@ -95,24 +95,16 @@ class Notifier:
                 pass  # the service manager is slow, or gone: it must not delay the service
 
 
-def report_regularly(
-    notifier: Notifier,
-    reactor: Reactor,
-    status: Callable[[], str],
-    works: Callable[[], bool] = lambda: True,
-) -> Timer | None:
-    """Report the status, and that the loop works, twice per watchdog timeout.
+def report_regularly(notifier: Notifier, reactor: Reactor, status: Callable[[], str]) -> Timer | None:
+    """Report the status, and that the loop works, twice per watchdog timeout; None without a service manager.
 
-    Return None without a service manager.
-
-    The loop itself sends the reports: while a callback blocks it, none is sent. While ``works`` returns
-    false, the watchdog gets none.
+    The loop itself sends the reports: while a callback blocks it, none is sent.
     """
     if not notifier.active:
         return None
 
     def report() -> None:
-        if notifier.watchdog_timeout and works():
+        if notifier.watchdog_timeout:
             notifier.watchdog()
         notifier.status(status())
 

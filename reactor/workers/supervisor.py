@@ -375,10 +375,15 @@ class Supervisor:
         running = sum(each.state is WorkerState.RUNNING for each in self.workers)
         return f"{'stopping' if self._stopping else 'serving'}; workers: {running} of {len(self.workers)}"
 
-    def has_stuck_worker(self, seconds: float) -> bool:
-        """Return whether a worker that serves has not reported for so long that its loop runs."""
+    def kill_blocked_workers(self, seconds: float) -> None:
+        """Kill the workers that serve and have not reported for so long that their loop runs."""
         limit = self.reactor.clock() - seconds
-        return any(each.state is WorkerState.RUNNING and each.alive_at < limit for each in self.workers)
+        for each in self.workers:
+            if each.state is WorkerState.RUNNING and each.alive_at < limit:
+                log.error(
+                    "worker %d (pid %d) is blocked for %g s: killing it", each.number, each.pid, seconds
+                )
+                self._processes.kill(each.pid, signal.SIGKILL)
 
     # Metrics.
 

@@ -29,7 +29,7 @@ class WorkersProcess(ServerProcess):
 class Load:
     """Clients in threads that make one request after the other, each on a new connection, until ``stop``."""
 
-    def __init__(self, port: int, count: int = 4) -> None:
+    def __init__(self, port: int | str, count: int = 4) -> None:
         self._port = port
         self._ended = False
         self.outcomes: Counter[str] = Counter()

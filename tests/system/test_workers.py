@@ -5,12 +5,13 @@ import re
 import signal
 import socket
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TextIO
 
 import pytest
 
-from tests.support.process import ROOT, ClientConnection, Lines, head, run
+from tests.support.process import ROOT, TIMEOUT, ClientConnection, Lines, head, run
 from tests.support.workers import Load, WorkersProcess, is_running, run_all
 from tests.unit.inspector.microscope import NOTE
 from tests.unit.logs.test_access_log import LINE
@@ -36,7 +37,9 @@ def app(environ, start_response):
 class Applications(WorkersProcess):
     """Workers that serve the application above, in their loops."""
 
-    def __init__(self, tmp_path: Path, *options: str, workers: int = 2) -> None:
+    def __init__(
+        self, tmp_path: Path, *options: str, workers: int = 2, extra: Mapping[str, str] | None = None
+    ) -> None:
         self._gates = [tmp_path / f"gate{number}" for number in range(workers)]
         for gate in self._gates:
             os.mkfifo(gate)
@@ -44,7 +47,7 @@ class Applications(WorkersProcess):
         super().__init__(
             *("--wsgi", "planted:app", "--threads", "0", *options),
             workers=workers,
-            extra={"PYTHONPATH": f"{ROOT}:{tmp_path}"},
+            extra={"PYTHONPATH": f"{ROOT}:{tmp_path}", **(extra or {})},
             launcher=("setsid",),
         )
         self.blocked: list[ClientConnection] = []
@@ -334,3 +337,58 @@ def is_blocked(pid: int, server: Applications) -> bool:
     """Block a worker, and return whether it is this one."""
     server.block(1)
     return any("/gate" in os.readlink(each) for each in Path(f"/proc/{pid}/fd").iterdir())
+
+
+# Sockets and the service manager.
+
+
+def test_workers_share_a_unix_socket_whose_file_is_removed_at_the_end(tmp_path: Path) -> None:
+    path = str(tmp_path / "s")
+    with WorkersProcess("--unix", path, "--no-access-log") as server:
+        load = Load(path)
+        load.wait_for(50)
+        for pid in server.worker_pids()[:1]:
+            os.kill(pid, signal.SIGTERM)
+        server.wait_for_line("has stopped; starting another")
+        load.wait_for(50)
+        assert set(load.stop()) == {"200"}
+        server.terminate()
+        assert server.exit_code() == 0
+    assert not os.path.exists(path)
+
+
+def test_a_restart_of_all_workers_with_a_passed_socket_loses_no_connection() -> None:
+    with socket.create_server(("127.0.0.1", 0), backlog=1000) as passed:
+        load = Load(passed.getsockname()[1])
+        try:
+            for _ in range(3):
+                with WorkersProcess("--no-access-log", passed=[passed]) as server:
+                    load.wait_for(50)
+                    server.terminate()
+                    assert server.exit_code() == 0
+            with WorkersProcess("--no-access-log", passed=[passed]):
+                load.wait_for(50)
+                assert set(load.stop()) == {"200"}
+        finally:
+            load.stop()
+
+
+def test_the_supervisor_notifies_the_service_manager_and_replaces_a_blocked_worker(tmp_path: Path) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.settimeout(TIMEOUT)
+        manager.bind(str(tmp_path / "notify"))
+        extra = {"NOTIFY_SOCKET": manager.getsockname(), "WATCHDOG_USEC": "400000"}
+        with Applications(tmp_path, extra=extra) as server:
+            assert manager.recv(4096) == b"READY=1\nSTATUS=serving"
+            assert manager.recv(4096) == b"WATCHDOG=1"
+            assert manager.recv(4096) == b"STATUS=serving; workers: 2 of 2"
+            server.block(1)
+            server.wait_for_line("is blocked for 0.4 s: killing it")
+            server.wait_for_line("was killed by SIGKILL; starting another")
+            server.send_signal(signal.SIGHUP)
+            while manager.recv(4096)[:9] != b"RELOADING":
+                pass
+            server.terminate()
+            while manager.recv(4096) != b"STOPPING=1\nSTATUS=stopping":
+                pass
+            assert server.exit_code() == 0

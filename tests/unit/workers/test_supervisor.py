@@ -12,7 +12,6 @@ from reactor.server.listen import listen
 from reactor.workers import supervisor as supervisor_module
 from reactor.workers.channel import Kind, pack, unpack
 from reactor.workers.metrics import decode, encode
-from reactor.workers.policy import WorkerState
 from reactor.workers.process import Processes
 from reactor.workers.supervisor import KILL_MARGIN, MEASURE_TIMEOUT, Supervisor, SupervisorHooks
 from tests.support.in_process import Clock, EagerSelector
@@ -420,11 +419,16 @@ def test_a_worker_that_ends_is_not_waited_for(site: Site) -> None:
     assert collected(site.worker(101))["reactor_sent_bytes"] == 70
 
 
-def test_a_worker_is_stuck_that_does_not_report(site: Site) -> None:
+def test_a_worker_that_does_not_report_is_killed(site: Site, caplog: pytest.LogCaptureFixture) -> None:
     site.run(5.0)
-    assert site.supervisor.has_stuck_worker(4.9)
-    for pid in (101, 102):
-        site.worker(pid).send(Kind.ALIVE)
-    site.run()
-    assert not site.supervisor.has_stuck_worker(4.9)
-    assert site.supervisor.workers[0].state is WorkerState.RUNNING
+    site.supervisor.kill_blocked_workers(5.0)
+    assert site.processes.killed == []
+    site.worker(101).send(Kind.ALIVE)
+    site.run(0.1)
+    site.supervisor.kill_blocked_workers(5.0)
+    assert site.processes.killed == [(102, signal.SIGKILL)]
+    assert caplog.messages[-1] == "worker 2 (pid 102) is blocked for 5 s: killing it"
+    site.end(102, KILLED)
+    site.run(10.0)
+    site.supervisor.kill_blocked_workers(5.0)  # 103 is not ready yet
+    assert site.processes.killed[1:] == [(101, signal.SIGKILL)]
