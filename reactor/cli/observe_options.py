@@ -18,7 +18,7 @@ from contextlib import ExitStack, closing, contextmanager
 from reactor.allowed_hosts import ANY, is_address, is_loopback
 from reactor.cli.option_types import FileOnly, Group, size
 from reactor.inspector import inspector
-from reactor.inspector.routes import Collect, endpoints
+from reactor.inspector.routes import endpoints
 from reactor.logs.stderr import StderrHandler
 from reactor.observe.events import EventCallback
 from reactor.observe.explain import Explain
@@ -121,9 +121,8 @@ def instrument(
             stack.callback(trace.close)
             subscribers.append(trace)
         names = [name for name in options.allowed_host if name != ANY]
-        collect = None if worker is None else worker.collect
         instrumentation = _instrumentation(
-            options.inspect, subscribers, settings, metrics, collect, names, listener
+            options.inspect, subscribers, settings, metrics, names, worker, listener
         )
         if instrumentation is not None:
             stack.callback(instrumentation.close)
@@ -151,8 +150,8 @@ def _instrumentation(
     subscribers: list[EventCallback],
     settings: Settings,
     metrics: Metrics | None,
-    collect: Collect | None,
     names: Sequence[str],
+    worker: Worker | None,
     listener: Listener | None,
 ) -> Instrumentation | None:
     if inspect is not None and metrics is not None:
@@ -163,12 +162,15 @@ def _instrumentation(
                 "(without HOST:PORT, --inspect allows this machine only)",
                 host,
             )
+        install = (
+            endpoints(metrics) if worker is None else endpoints(metrics, worker.collect, worker.is_ready)
+        )
         return inspector.inspected(
             subscribers,
             host,
             port,
             settings,
-            [endpoints(metrics, collect)],
+            [install],
             [metrics],
             names=names,
             listener=listener,

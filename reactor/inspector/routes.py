@@ -136,10 +136,13 @@ def install(routes: Router, subscribers: Subscribers) -> None:
 # For programs.
 
 
-def endpoints(metrics: Metrics, collect: Collect | None = None) -> Installer:
+def endpoints(
+    metrics: Metrics, collect: Collect | None = None, is_ready: Callable[[], bool] | None = None
+) -> Installer:
     """Return a function that registers the routes for programs.
 
-    With ``collect``, /metrics is what it collects: the metrics of several processes.
+    With ``collect``, /metrics is what it collects: the metrics of several processes. ``is_ready`` decides for
+    /readyz whether these serve.
     """
 
     def install(routes: Router, server: Server) -> None:
@@ -165,7 +168,7 @@ def endpoints(metrics: Metrics, collect: Collect | None = None) -> Installer:
 
         @routes.get("/readyz")
         def ready(request: Request) -> Response:
-            if context.state is ServerState.RUNNING:
+            if context.state is ServerState.RUNNING if is_ready is None else is_ready():
                 return Response.text("ready\n")
             return Response.error(503, "the server is stopping")
 

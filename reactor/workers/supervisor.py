@@ -246,7 +246,7 @@ class Supervisor:
 
     def _let_leave(self, record: WorkerRecord, pid: int) -> None:
         """Stop one worker, which got a signal, unless all are stopping."""
-        if record.pid == pid and record.state is WorkerState.RUNNING and not self._stopping:
+        if record.pid == pid and record.state is WorkerState.RUNNING:
             log.info("worker %d (pid %d) got a signal: stopping it", record.number, pid)
             self._stop_worker(record, Kind.LEAVE, self._stop_timeout + KILL_MARGIN)
 

@@ -65,7 +65,7 @@ class Worker:
         self._server: Server | None = None
         self._on_started: Callable[[], None] = lambda: None
         self._collecting: list[OnCollected] = []
-        self._leaving = False
+        self._leaving = self._all_stop = False
 
     @property
     def is_first(self) -> bool:
@@ -102,6 +102,10 @@ class Worker:
             self._channel.send(Kind.LEAVING)
         return False
 
+    def is_ready(self) -> bool:
+        """Return whether the workers serve, also if this one stops alone."""
+        return not self._all_stop
+
     def is_ahead(self, connections: int) -> bool:
         """Note the number of open connections; return whether another worker has clearly fewer."""
         return self._counts.is_ahead(self.number, connections)
@@ -136,6 +140,7 @@ class Worker:
         elif kind is Kind.LEAVE:
             self._stop(server)
         elif kind is Kind.STOP_NOW:
+            self._all_stop = True
             self._stop(server)
             server.stop()
         elif kind is Kind.RELOAD:
@@ -159,6 +164,7 @@ class Worker:
         self._stop_with_others(self._server)
 
     def _stop_with_others(self, server: Server) -> None:
+        self._all_stop = True
         for each, outlives in zip(self.listeners, self._outlive, strict=True):
             each.outlives_process = outlives
         self._stop(server)

@@ -5,6 +5,7 @@ import re
 import signal
 import socket
 import subprocess
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TextIO
@@ -175,6 +176,16 @@ def test_a_worker_that_keeps_ending_is_started_later_each_time(tmp_path: Path) -
         assert re.search(r"worker \d keeps ending: [2-3] times in \S+ s; next start in [12] s$", line)
 
 
+def test_the_workers_inherit_nothing_from_each_other() -> None:
+    with WorkersProcess(workers=3) as server:
+        kinds = []
+        for pid in server.worker_pids():
+            links = [os.readlink(each) for each in Path(f"/proc/{pid}/fd").iterdir()]
+            kinds.append(Counter(link.partition("[")[0].partition(":[")[0] for link in links))
+            assert kinds[-1]["anon_inode:"] == 1  # its selector
+        assert kinds[0] == kinds[1] == kinds[2]
+
+
 # Starts that fail.
 
 
@@ -333,6 +344,28 @@ def test_a_blocked_worker_is_missing_from_the_metrics(tmp_path: Path) -> None:
         assert metrics(port)['reactor_worker_up{worker="2"}'] == 1
 
 
+def test_readyz_is_about_all_workers() -> None:
+    with WorkersProcess("--inspect", "127.0.0.1:0", "--shutdown-delay", "3600") as server:
+        with ClientConnection(inspector_port(server)) as probe:
+            assert probe.get("/readyz").status == 200
+            first = server.worker_pids()[0]
+            os.kill(first, signal.SIGTERM)
+            server.wait_for_line(f"(pid {first}) got a signal: stopping it")
+            for _ in range(10_000):  # until the first worker, which still accepts, answers
+                if server.get("/").headers.get("connection") == "close":
+                    break
+            else:
+                raise AssertionError("the first worker does not stop")
+            assert probe.get("/readyz").status == 200
+            server.terminate()
+            server.wait_for_line("stopping 2 workers")
+            while probe.get("/readyz").status == 200:
+                pass
+            assert probe.get("/readyz").status == 503
+        server.terminate()
+        assert server.exit_code() == 0
+
+
 def is_blocked(pid: int, server: Applications) -> bool:
     """Block a worker, and return whether it is this one."""
     server.block(1)
@@ -355,6 +388,17 @@ def test_workers_share_a_unix_socket_whose_file_is_removed_at_the_end(tmp_path: 
         server.terminate()
         assert server.exit_code() == 0
     assert not os.path.exists(path)
+
+
+def test_the_unix_socket_stays_until_the_workers_stop_accepting(tmp_path: Path) -> None:
+    path = str(tmp_path / "s")
+    with WorkersProcess("--unix", path, "--shutdown-delay", "3600") as server:
+        server.terminate()
+        server.wait_for_line("stopping 2 workers")
+        with ClientConnection(path) as client:
+            assert client.get("/").status == 200
+        server.terminate()
+        assert server.exit_code() == 0
 
 
 def test_a_restart_of_all_workers_with_a_passed_socket_loses_no_connection() -> None:
