@@ -110,7 +110,7 @@ class Supervisor:
         self._started = self._stopping = False
         self.failure: StartError | None = None  # why the workers cannot start
         self._has_terminal = has_controlling_terminal()
-        self._counts = ConnectionCounts(count)
+        self.counts = ConnectionCounts(count)
         self._metrics = WorkerMetrics()
         self._unanswered: set[int] = set()  # workers that owe an answer to MEASURE
         self._measuring: Timer | None = None
@@ -192,7 +192,7 @@ class Supervisor:
         number, count, restarts = record.number, len(self.workers), record.starts
         alive_every = self._hooks.alive_every
         return self._run_worker(
-            Worker(number, count, restarts, theirs, self._listeners, self._counts, alive_every)
+            Worker(number, count, restarts, theirs, self._listeners, self.counts, alive_every)
         )
 
     def _retry(self, record: WorkerRecord, reason: str) -> None:
@@ -270,7 +270,7 @@ class Supervisor:
         channel.close()
         if (timer := self._timers.pop(number, None)) is not None:
             timer.cancel()
-        self._counts.remove(number)
+        self.counts.remove(number)
         self._metrics.end(number)
         self._forget_answer(number)
         if self._stopping:

@@ -260,6 +260,13 @@ def test_a_fork_that_fails_is_tried_again(site: Site, caplog: pytest.LogCaptureF
     assert site.states == ["RUNNING", "STARTING"]
 
 
+def test_no_worker_waits_for_one_that_has_ended(site: Site) -> None:
+    site.supervisor.counts.set(2, 0)
+    assert site.supervisor.counts.is_ahead(1, 5)
+    site.end(102, KILLED)
+    assert not site.supervisor.counts.is_ahead(1, 5)
+
+
 def test_children_of_others_are_ignored(site: Site) -> None:
     site.processes.ended.append((999, 0))
     site.end(102, KILLED)
