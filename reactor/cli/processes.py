@@ -7,7 +7,7 @@ process listens, is observed, and announces that it serves.
 import argparse
 import os
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, ExitStack
 from functools import partial
 from typing import Protocol, TypedDict
 
@@ -185,15 +185,19 @@ def supervise(
         notifier.close()
         return run_worker(worker, inspector)
 
-    listeners = listen_options.open_listeners(options) or (listen(options.host, options.port),)
-    inspector = observe_options.open_inspector(options)
-    notifier = Notifier(os.environ)
-    Supervisor(
-        options.workers,
-        run,
-        listeners,
-        settings.shutdown_delay + settings.shutdown_timeout,
-        print_lines,
-        ServiceManager(notifier),
-        inherited=() if inspector is None else (inspector,),
-    ).run(on_ready)
+    with ExitStack() as opened:
+        listeners = listen_options.open_listeners(options) or (listen(options.host, options.port),)
+        for each in listeners:
+            opened.callback(each.close)
+        inspector = observe_options.open_inspector(options)
+        notifier = Notifier(os.environ)
+        opened.callback(notifier.close)
+        Supervisor(
+            options.workers,
+            run,
+            listeners,
+            settings.shutdown_delay + settings.shutdown_timeout,
+            print_lines,
+            ServiceManager(notifier),
+            inherited=() if inspector is None else (inspector,),
+        ).run(on_ready)

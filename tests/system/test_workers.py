@@ -391,6 +391,15 @@ def test_workers_share_a_unix_socket_whose_file_is_removed_at_the_end(tmp_path: 
     assert not os.path.exists(path)
 
 
+@pytest.mark.parametrize("options", [["--inspect", "{used}"], ["/missing/directory"]])
+def test_a_failed_start_leaves_no_unix_socket(tmp_path: Path, options: list[str]) -> None:
+    path = str(tmp_path / "s")
+    with socket.create_server(("127.0.0.1", 0)) as used:
+        arguments = [each.format(used=used.getsockname()[1]) for each in options]
+        assert run("--workers", "2", "--unix", path, *arguments).returncode == 3
+    assert not os.path.exists(path)
+
+
 def test_the_unix_socket_stays_until_the_workers_stop_accepting(tmp_path: Path) -> None:
     path = str(tmp_path / "s")
     with WorkersProcess("--unix", path, "--shutdown-delay", "3600") as server:
