@@ -56,6 +56,7 @@ def _run(function: Callable[[], int]) -> NoReturn:
     code = FAILED
     try:
         atexit._clear()  # the parent's functions; those that the function registers are called
+        atexit.register(logging.shutdown)
         code = function()
         threading._shutdown()  # type: ignore[attr-defined]  # wait for threads that are not daemons
         atexit._run_exitfuncs()

@@ -25,6 +25,7 @@ import signal
 import socket
 from collections.abc import Callable, Sequence
 from functools import partial
+from math import inf
 
 from reactor.http11.body import JSONValue
 from reactor.logs.stderr import nonblocking_stderr
@@ -112,6 +113,7 @@ class Supervisor:
         self._has_terminal = has_controlling_terminal()
         self.counts = ConnectionCounts(count)
         self._metrics = WorkerMetrics()
+        self._checked_at = -inf  # when ``kill_blocked_workers`` was called
         self._unanswered: set[int] = set()  # workers that owe an answer to MEASURE
         self._measuring: Timer | None = None
         self.reactor.register(self._signals)
@@ -376,10 +378,17 @@ class Supervisor:
         return f"{'stopping' if self._stopping else 'serving'}; workers: {running} of {len(self.workers)}"
 
     def kill_blocked_workers(self, seconds: float) -> None:
-        """Kill the workers that serve and have not reported for so long that their loop runs."""
-        limit = self.reactor.clock() - seconds
+        """Kill the workers that serve and have not reported for so long that their loop runs.
+
+        Call this more often. After a longer interval, in which all processes may have been suspended, the
+        workers get their time again.
+        """
+        now, before = self.reactor.clock(), self._checked_at
+        self._checked_at = now
         for each in self.workers:
-            if each.state is WorkerState.RUNNING and each.alive_at < limit:
+            if now - before > seconds:
+                each.alive_at = now
+            elif each.state is WorkerState.RUNNING and each.alive_at < now - seconds:
                 log.error(
                     "worker %d (pid %d) is blocked for %g s: killing it", each.number, each.pid, seconds
                 )

@@ -3,6 +3,7 @@
 import signal
 import socket
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 
 import pytest
 
@@ -427,15 +428,28 @@ def test_a_worker_that_ends_is_not_waited_for(site: Site) -> None:
 
 
 def test_a_worker_that_does_not_report_is_killed(site: Site, caplog: pytest.LogCaptureFixture) -> None:
-    site.run(5.0)
-    site.supervisor.kill_blocked_workers(5.0)
-    assert site.processes.killed == []
+    check = partial(site.supervisor.kill_blocked_workers, 5.0)
+    check()
+    for _ in range(2):
+        site.run(2.5)
+        check()
+        assert site.processes.killed == []
     site.worker(101).send(Kind.ALIVE)
     site.run(0.1)
-    site.supervisor.kill_blocked_workers(5.0)
+    check()
     assert site.processes.killed == [(102, signal.SIGKILL)]
     assert caplog.messages[-1] == "worker 2 (pid 102) is blocked for 5 s: killing it"
     site.end(102, KILLED)
-    site.run(10.0)
-    site.supervisor.kill_blocked_workers(5.0)  # 103 is not ready yet
+    for _ in range(3):
+        site.run(2.5)
+        check()  # 103 is not ready yet
     assert site.processes.killed[1:] == [(101, signal.SIGKILL)]
+
+
+def test_workers_are_not_killed_after_all_processes_were_suspended(site: Site) -> None:
+    site.supervisor.kill_blocked_workers(5.0)
+    site.run(3600.0)
+    site.supervisor.kill_blocked_workers(5.0)
+    site.run(2.5)
+    site.supervisor.kill_blocked_workers(5.0)
+    assert site.processes.killed == []
