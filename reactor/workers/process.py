@@ -57,11 +57,9 @@ def _run(function: Callable[[], int]) -> NoReturn:
     try:
         atexit._clear()  # the parent's functions; those that the function registers are called
         atexit.register(logging.shutdown)
-        code = function()
+        code = _exit_code(function)
         threading._shutdown()  # type: ignore[attr-defined]  # wait for threads that are not daemons
         atexit._run_exitfuncs()
-    except SystemExit as error:  # of a handler, as in a single process
-        code = error.code if isinstance(error.code, int) else FAILED
     except BaseException:
         log.critical("unhandled exception in a worker process", exc_info=True)
     finally:
@@ -71,3 +69,14 @@ def _run(function: Callable[[], int]) -> NoReturn:
                     stream.flush()
         finally:
             os._exit(code)
+
+
+def _exit_code(function: Callable[[], int]) -> int:
+    """Return the result of a function, or the exit code of a SystemExit that it raises, as a handler may."""
+    try:
+        return function()
+    except SystemExit as error:
+        if error.code is None or isinstance(error.code, int):
+            return error.code or 0
+        log.error("%s", error.code)
+        return FAILED

@@ -11,6 +11,7 @@ from typing import TextIO
 
 import pytest
 
+from reactor.handlers.files.paths import TEMPORARY_PREFIX
 from tests.support.process import ROOT, TIMEOUT, ClientConnection, Lines, head, run
 from tests.support.workers import Load, WorkersProcess, is_running, run_all
 from tests.unit.inspector.microscope import NOTE
@@ -184,6 +185,30 @@ def test_the_workers_inherit_nothing_from_each_other(options: list[str]) -> None
             assert sum(link == "anon_inode:[eventpoll]" for link in links) == 1
             # The listening socket, two wake-up pairs, and the channel.
             assert sum(link.startswith("socket:") for link in links) == 6
+
+
+def test_unfinished_uploads_are_removed_after_the_start_and_after_a_worker_was_killed(tmp_path: Path) -> None:
+    stale = tmp_path / f"{TEMPORARY_PREFIX}stale"
+    stale.touch()
+    with WorkersProcess("--directory", str(tmp_path)) as server:
+        assert server.wait_for_line("removed") == "reactor: worker 1: removed 1 unfinished upload"
+        stale.touch()
+        os.kill(server.worker_pids()[1], signal.SIGKILL)
+        assert server.wait_for_line("removed") == "reactor: worker 2: removed 1 unfinished upload"
+
+
+def test_the_trace_of_a_killed_worker_is_kept(tmp_path: Path) -> None:
+    path = tmp_path / "trace.json"
+    with WorkersProcess("--trace", str(path)) as server:
+        for _ in range(4):
+            assert server.get("/").status == 200
+        first = server.worker_pids()[0]
+        os.kill(first, signal.SIGKILL)
+        server.wait_for_line("was killed by SIGKILL; starting another")
+        before = path.read_bytes()
+        server.send_signal(signal.SIGUSR1)  # handled when the next one is ready
+        server.wait_for_line("worker 1: open connections: 0")
+        assert path.read_bytes() == before != b""
 
 
 # Starts that fail.
