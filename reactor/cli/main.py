@@ -16,20 +16,21 @@ from functools import partial
 from types import FrameType
 
 from reactor import handlers
-from reactor.cli import access_options, listen_options, observe_options, wsgi_options
+from reactor.cli import access_options, observe_options, wsgi_options
 from reactor.cli.cleanup import Cleanup
 from reactor.cli.options import check_combinations, make_parser, parse_options
+from reactor.cli.processes import Process, SingleProcess, WorkerProcess, supervise
 from reactor.cli.start_lines import start_lines, urls_of
 from reactor.handlers.files.media_types import TYPES
 from reactor.handlers.files.store import Store
 from reactor.http11.coding import ENGINE_NAME
 from reactor.http11.message import HeaderPairs
 from reactor.logs.stderr import MessageFormatter, StderrHandler, escape_unprintable
-from reactor.server.listen import StartError
-from reactor.server.notify import Notifier, report_regularly
+from reactor.server.listen import Listener, StartError
 from reactor.server.server import Server, serve
 from reactor.server.worker_pool import THREADS
 from reactor.settings import Settings
+from reactor.workers.worker import Worker
 from reactor.wsgi import mount
 
 log = logging.getLogger("reactor")
@@ -77,11 +78,19 @@ class SignalsOutsideServing:
 
 
 def command() -> int:
-    """Run ``main`` with the signal handling of a whole process; return the exit code."""
-    signals = SignalsOutsideServing()
+    """Run ``main`` as a whole process; return the exit code."""
     gc.freeze()  # full collections need not visit the modules, which takes 17 ms
+    return _run_process(lambda on_ready: main(on_ready=on_ready))
+
+
+def _run_process(function: Callable[[Callable[[], None]], int]) -> int:
+    """Call a function with the signal handling of a whole process; return its exit code.
+
+    It gets a function to call as soon as the server handles signals.
+    """
+    signals = SignalsOutsideServing()
     try:
-        return main(on_ready=signals.note_ready)
+        return function(signals.note_ready)
     except StoppedError:
         return STOPPED
     except KeyboardInterrupt:  # by the second signal (``SignalHandle``)
@@ -115,12 +124,40 @@ def main(arguments: Sequence[str] | None = None, on_ready: Callable[[], None] = 
         names = {dest: options.origins.get(dest, dest.replace("_", "-")) for dest in chosen}
         parser.error(re.sub(r"\b[a-z_]+\b", lambda match: names.get(match[0], match[0]), str(error)))
     access_options.warn_about_typed_passwords(options)
+    if sys.stdout is None and not options.no_access_log:
+        log.warning("access log disabled: stdout is closed")
+
+    def run_worker(worker: Worker, inspector: Listener | None) -> int:
+        messages.setFormatter(MessageFormatter(f"worker {worker.number}: "))
+        return _run_process(partial(_run_worker, options, settings, default_headers, worker, inspector))
+
     try:
-        _serve(options, settings, default_headers, messages, on_ready)
+        if options.workers > 1:
+            supervise(options, settings, messages, on_ready, run_worker)
+        else:
+            _serve(options, settings, default_headers, SingleProcess(messages, on_ready))
     except StartError as error:
-        if isinstance(error, wsgi_options.ApplicationError):
+        if error.details:
             messages.write(error.details)
         messages.write(f"reactor: {error}")
+        return NOT_STARTED
+    return STOPPED
+
+
+def _run_worker(
+    options: argparse.Namespace,
+    settings: Settings,
+    default_headers: HeaderPairs,
+    worker: Worker,
+    inspector: Listener | None,
+    on_ready: Callable[[], None],
+) -> int:
+    """Serve in a worker process; return the exit code."""
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, [*ENDING_SIGNALS, signal.SIGCHLD])
+    try:
+        _serve(options, settings, default_headers, WorkerProcess(worker, inspector, on_ready))
+    except StartError as error:
+        worker.report_failure(str(error), error.details)
         return NOT_STARTED
     return STOPPED
 
@@ -144,29 +181,22 @@ def _serve(
     options: argparse.Namespace,
     settings: Settings,
     default_headers: HeaderPairs,
-    messages: StderrHandler,
-    on_ready: Callable[[], None],
+    process: Process,
 ) -> None:
     """Open the directory or file, build the routes and serve."""
 
     def begin(server: Server) -> None:
         urls = urls_of(server)
-        for line in start_lines(server, urls, shared, notes):
-            messages.write(line)
-        on_ready()
-        notifier.ready()
-        report_regularly(notifier, server.run_loop, server.status)
-        access_options.after_start(options, urls, server.local)
+        after_start = partial(access_options.after_start, options, urls, server.local)
+        process.announce(server, tuple(start_lines(server, urls, shared, notes)), after_start)
         if store is not None:
             store.close_in_background(server.in_background)
-        if store is not None and not options.read_only:
+        if store is not None and not options.read_only and process.removes_leftovers:
             cleanup = Cleanup(server.reactor, store.remove_leftovers())
             store.on_close(cleanup.close)
             server.call_soon(server.reactor.soon, cleanup)  # also wakes a loop that the inspector runs
 
-    store, shared, notifier = None, "", Notifier(os.environ)
-    if sys.stdout is None and not options.no_access_log:
-        log.warning("access log disabled: stdout is closed")
+    store, shared = None, ""
     if options.directory is not None:
         store = _open_store(options, settings)
         # abspath() removes ".." with the name before it, which may be that of a symbolic link.
@@ -178,7 +208,12 @@ def _serve(
         threads = wsgi_options.number_of_threads(options)
         routes = access_options.make_router(options)
         if options.wsgi is not None:
-            mount(routes, wsgi_options.load(options.wsgi), in_loop=not threads)
+            mount(
+                routes,
+                wsgi_options.load(options.wsgi),
+                in_loop=not threads,
+                multiprocess=process.is_one_of_several,
+            )
             shared = options.wsgi.text
         else:
             handlers.build(
@@ -189,8 +224,9 @@ def _serve(
                 routes=routes,
                 allowed_origin=access_options.allowed_origin(options),
             )
-        with observe_options.instrument(options, settings) as instrumentation:
+        with process.instrument(options, settings) as instrumentation:
             notes = (
+                process.note,
                 access_options.describe_access(options)
                 if options.wsgi is None
                 else wsgi_options.describe(options),
@@ -207,14 +243,13 @@ def _serve(
                 default_headers=default_headers,
                 on_ready=begin,
                 instrumentation=instrumentation,
-                on_reload=partial(notifier.reload, access_options.reloader(options, routes)),
+                on_reload=partial(process.reload, access_options.reloader(options, routes)),
                 allowed_hosts=access_options.allowed_hosts(options),
                 threads=threads or THREADS,
-                listeners=listen_options.open_listeners(options),
-                on_stopping=notifier.stopping,
+                **process.server_options(options),
             )
     finally:
-        notifier.close()
+        process.close()
         if store is not None:
             store.close()
 

@@ -13,7 +13,7 @@ import os
 import re
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 
 from reactor.allowed_hosts import ANY, is_address, is_loopback
 from reactor.cli.option_types import FileOnly, Group, size
@@ -25,9 +25,10 @@ from reactor.observe.explain import Explain
 from reactor.observe.instrumented import InstrumentedConnection, InstrumentedReactor
 from reactor.observe.metrics import Metrics
 from reactor.observe.trace import LIMIT, Trace
-from reactor.server.listen import StartError
+from reactor.server.listen import Listener, StartError, listen
 from reactor.server.server import Instrumentation
 from reactor.settings import Settings, format_size
+from reactor.workers.worker import Worker
 
 log = logging.getLogger("reactor")
 turns = logging.getLogger("reactor.turns")  # one paragraph for each turn, at level debug
@@ -82,12 +83,30 @@ def add_options(group: Group) -> None:
     )
 
 
+def open_inspector(options: argparse.Namespace) -> Listener | None:
+    """Open the listening socket of the inspector, which ``instrument`` may get; raise StartError."""
+    return None if options.inspect is None else listen(*options.inspect)
+
+
 @contextmanager
-def instrument(options: argparse.Namespace, settings: Settings) -> Iterator[Instrumentation | None]:
+def instrument(
+    options: argparse.Namespace,
+    settings: Settings,
+    worker: Worker | None = None,
+    listener: Listener | None = None,
+) -> Iterator[Instrumentation | None]:
     """Yield the instrumentation of the server, or None; raise StartError.
 
-    Close the instrumentation and then the trace at the end, also if the server cannot start.
+    Close the instrumentation and then the trace at the end, also if the server cannot start. Of several
+    workers, the first one is observed, and the others only count, for its metrics.
     """
+    metrics = None if options.inspect is None else Metrics()
+    if worker is not None and metrics is not None:
+        worker.measure_with(lambda server: metrics.families(server.context))
+    if worker is not None and not worker.is_first:
+        with _counting(metrics) as counting:
+            yield counting
+        return
     subscribers: list[EventCallback] = []
     if options.explain:
         _log_turns()
@@ -95,12 +114,16 @@ def instrument(options: argparse.Namespace, settings: Settings) -> Iterator[Inst
         colour = options.explain and _supports_colour()
         subscribers.append(Explain(turns.debug, settings.slow_turn, colour))
     with ExitStack() as stack:
-        if options.trace is not None:
+        if options.trace is not None and (
+            worker is None or not worker.restarts
+        ):  # not over the trace of a crash
             trace = _open_trace(options.trace, options.trace_limit)
             stack.callback(trace.close)
             subscribers.append(trace)
         names = [name for name in options.allowed_host if name != ANY]
-        instrumentation = _instrumentation(options.inspect, subscribers, settings, names)
+        instrumentation = _instrumentation(
+            options.inspect, subscribers, settings, metrics, names, worker, listener
+        )
         if instrumentation is not None:
             stack.callback(instrumentation.close)
         yield instrumentation
@@ -112,10 +135,26 @@ def describe(instrumentation: Instrumentation | None) -> str:
     return inspector_address and f"{inspector_address}, which --auth does not cover"
 
 
+@contextmanager
+def _counting(metrics: Metrics | None) -> Iterator[Instrumentation | None]:
+    """Yield the instrumentation that only counts, or None."""
+    if metrics is None:
+        yield None
+        return
+    with closing(Instrumentation(InstrumentedReactor([metrics]), InstrumentedConnection)) as instrumentation:
+        yield instrumentation
+
+
 def _instrumentation(
-    inspect: Address | None, subscribers: list[EventCallback], settings: Settings, names: Sequence[str]
+    inspect: Address | None,
+    subscribers: list[EventCallback],
+    settings: Settings,
+    metrics: Metrics | None,
+    names: Sequence[str],
+    worker: Worker | None,
+    listener: Listener | None,
 ) -> Instrumentation | None:
-    if inspect is not None:
+    if inspect is not None and metrics is not None:
         host, port = inspect
         if not (host == "localhost" or (is_address(host) and is_loopback(host))):
             log.warning(
@@ -123,9 +162,18 @@ def _instrumentation(
                 "(without HOST:PORT, --inspect allows this machine only)",
                 host,
             )
-        metrics = Metrics()
+        install = (
+            endpoints(metrics) if worker is None else endpoints(metrics, worker.collect, worker.is_ready)
+        )
         return inspector.inspected(
-            subscribers, host, port, settings, [endpoints(metrics)], [metrics], names=names
+            subscribers,
+            host,
+            port,
+            settings,
+            [install],
+            [metrics],
+            names=names,
+            listener=listener,
         )
     return Instrumentation(InstrumentedReactor(subscribers), InstrumentedConnection) if subscribers else None
 

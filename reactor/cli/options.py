@@ -312,6 +312,7 @@ def check_combinations(parser: Parser, options: argparse.Namespace) -> None:
     if ANY in options.allowed_host and len(options.allowed_host) > 1:
         name = options.origins["allowed_host"]
         parser.error(f"{name}: * allows every host, so that other names have no effect")
+    worker_options.check(parser, options)
     if options.wsgi is not None:  # takes precedence over these in the environment or the file
         options.directory = options.cors = options.auth_upload = None
 

@@ -41,7 +41,7 @@ def start_lines(server: Server, urls: list[str], shared: str, notes: Iterable[st
 
 def _origin(listener: Listener) -> str:
     """Return a note on a socket that another process has opened, or ""."""
-    if not listener.outlives_process:
+    if not listener.was_passed:
         return ""
     return f"socket {escape_unprintable(listener.name)}{' ' * bool(listener.name)}of the service manager"
 

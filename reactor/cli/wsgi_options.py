@@ -88,7 +88,7 @@ def describe(options: argparse.Namespace) -> str:
 
 
 class ApplicationError(StartError):
-    """The application's own code failed; ``details`` is the traceback, for its author."""
+    """The application's own code failed; ``details`` is the traceback."""
 
     def __init__(self, message: str, details: str) -> None:
         super().__init__(message)

@@ -113,18 +113,20 @@ def inspected(
     served_subscribers: Sequence[EventCallback] = (),
     outer: Reactor | None = None,
     names: Sequence[str] = (),
+    listener: Listener | None = None,
 ) -> Inspector:
     """Open the listening socket of an inspector; raise StartError, also if the selector cannot be polled.
 
     ``served_subscribers`` receive the server's events except those of demo connections. ``outer`` is the
     reactor of the inspector; both servers use its clock. ``names`` are additional allowed hosts.
+    ``listener`` is a listening socket to use in place of a new one.
     """
     slow_turn = (Settings() if settings is None else settings).slow_turn
     selector = selectors.DefaultSelector()
     try:
         if not hasattr(selector, "fileno"):
             raise StartError("--inspect requires epoll or kqueue, which this system does not have")
-        listener = listen(host, port)
+        listener = listen(host, port) if listener is None else listener
     except StartError:
         selector.close()
         raise

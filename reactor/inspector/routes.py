@@ -24,6 +24,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+from reactor.http11.deferred import Deferred
 from reactor.http11.errors import HTTPError, quote
 from reactor.http11.message import LiveStream, Request, Response
 from reactor.inspector.demo import DEMOS, MAX_CLIENTS, MAX_DEMOS
@@ -31,7 +32,7 @@ from reactor.inspector.page import HTML_HEADERS, PAGE
 from reactor.inspector.snapshot import STATES
 from reactor.inspector.subscribers import MAX_PAGES, Subscribers
 from reactor.observe.events import descriptor_of, peer_of
-from reactor.observe.metrics import Metrics
+from reactor.observe.metrics import MetricFamily, Metrics
 from reactor.observe.prometheus import negotiate, render
 from reactor.routing import Router, buffered
 from reactor.server.context import ServerState
@@ -44,6 +45,8 @@ JSON_HEADERS = (("Content-Type", "application/json"), ("Cache-Control", "no-stor
 EVENT_STREAM = (("Content-Type", "text/event-stream"), ("Cache-Control", "no-store"))
 DELAYS = 0.01, 60.0  # seconds, the minimum and maximum delay of slow motion
 
+# Calls a function with the metrics of several processes, later.
+Collect = Callable[[Callable[[list[MetricFamily]], None]], None]
 # Registers more routes, given the router of the inspector and the server.
 Installer = Callable[[Router, Server], None]
 
@@ -133,18 +136,31 @@ def install(routes: Router, subscribers: Subscribers) -> None:
 # For programs.
 
 
-def endpoints(metrics: Metrics) -> Installer:
-    """Return a function that registers the routes for programs."""
+def endpoints(
+    metrics: Metrics, collect: Collect | None = None, is_ready: Callable[[], bool] | None = None
+) -> Installer:
+    """Return a function that registers the routes for programs.
+
+    With ``collect``, /metrics is what it collects: the metrics of several processes. ``is_ready`` decides for
+    /readyz whether these serve.
+    """
 
     def install(routes: Router, server: Server) -> None:
         context = server.context
 
         @routes.get("/metrics")
-        def show_metrics(request: Request) -> Response:
+        def show_metrics(request: Request) -> Response | Deferred:
             media_type = negotiate(str(request.headers.get("accept", "")))
-            text = render(metrics.families(context), media_type)
             headers = (("Content-Type", media_type), ("Vary", "Accept"), ("Cache-Control", "no-store"))
-            return Response(200, text.encode(), headers)
+
+            def write(families: list[MetricFamily]) -> Response:
+                return Response(200, render(families, media_type).encode(), headers)
+
+            if collect is None:
+                return write(metrics.families(context))
+            result = Deferred()
+            collect(lambda families: result.resolve(write(families)))
+            return result
 
         @routes.get("/healthz")
         def healthy(request: Request) -> Response:
@@ -152,7 +168,7 @@ def endpoints(metrics: Metrics) -> Installer:
 
         @routes.get("/readyz")
         def ready(request: Request) -> Response:
-            if context.state is ServerState.RUNNING:
+            if context.state is ServerState.RUNNING if is_ready is None else is_ready():
                 return Response.text("ready\n")
             return Response.error(503, "the server is stopping")
 

@@ -9,6 +9,10 @@
 O_NONBLOCK is a flag of the open file description, which the server shares with the shell and other programs.
 So it is never set on an inherited file descriptor. Waiting for POLLOUT would not be enough: a terminal is
 writable as soon as it can accept one byte.
+
+Several processes may write to the same stream, such as workers. Lines stay whole: one write to a file is
+atomic, and pipes and sockets get at most PIPE_BUF bytes at once, which they accept completely or not at all.
+A terminal that accepts a part of a line is the exception: other processes may write before the rest.
 """
 
 import errno
@@ -39,6 +43,15 @@ class Remainder:
 # One per open file, by device and inode: standard output and standard error are often the same terminal or
 # pipe, and a message must not be written into the middle of a log line.
 _remainders: WeakValueDictionary[tuple[int, int], Remainder] = WeakValueDictionary()
+
+
+def _forget_remainders() -> None:
+    for each in list(_remainders.values()):
+        each.unsent = b""
+
+
+# The parent writes the rest of its entry; a forked child must not write it again.
+os.register_at_fork(after_in_child=_forget_remainders)
 
 
 class LineWriter:
@@ -153,7 +166,8 @@ class LineWriter:
         reuse its number for a connection or an upload.
         """
         status = os.fstat(descriptor)
-        self._size = select.PIPE_BUF if stat.S_ISFIFO(status.st_mode) else 0  # atomic up to this size
+        is_file = not (stat.S_ISFIFO(status.st_mode) or stat.S_ISSOCK(status.st_mode))
+        self._size = 0 if is_file else select.PIPE_BUF  # atomic up to this size
         try:
             send, close = _open_again(descriptor, status)
         except OSError as error:

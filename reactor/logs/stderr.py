@@ -27,12 +27,19 @@ def escape_unprintable(text: str) -> str:
 
 
 class MessageFormatter(logging.Formatter):
-    """Formats messages as ``reactor: MESSAGE``; the severity precedes warnings and errors."""
+    """Formats messages as ``reactor: MESSAGE``; the severity precedes warnings and errors.
+
+    ``source`` precedes the message, such as the number of a worker process.
+    """
+
+    def __init__(self, source: str = "") -> None:
+        super().__init__()
+        self._source = source
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802  # its name in logging
         """Return the line before a traceback."""
         severity = f"{record.levelname.lower()}: " if record.levelno >= logging.WARNING else ""
-        return f"reactor: {severity}{record.message}"
+        return f"reactor: {severity}{self._source}{record.message}"
 
 
 class StderrHandler(logging.Handler):

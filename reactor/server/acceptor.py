@@ -13,6 +13,7 @@ The accept queue of a socket that outlives the process is not drained: another p
     at the limit, with idle connections  close the least useful one (see ``_find_closable``), and accept;
                                          those that wait after a failed login count as idle
     at the limit, none idle              pause
+    ahead of another worker process      pause for a moment, then accept a share
     out of file descriptors or memory    pause; no open connection is closed
 
 A closed connection counts until the steps of its result end (``Deferred``): they keep files open, such as an
@@ -34,11 +35,15 @@ from reactor.event_handler import EventHandler, Interest
 from reactor.server.connection import Connection
 from reactor.server.context import ServerContext
 from reactor.server.listen import Listener
+from reactor.server.sharing import Sharing
 from reactor.server.state import State
 
 log = logging.getLogger("reactor")
 
 PAUSE = 0.25  # seconds
+# How long a worker process lets the others accept first, in seconds. They are woken together with it.
+COURTESY = 0.002
+SHARED_ACCEPTS = 16  # connections that a worker process accepts per turn
 # Limits for draining the accept queue when the server stops: seconds, and connections.
 DRAIN_TIME = 1.0
 MAX_DRAINED = 4096
@@ -71,6 +76,7 @@ class Acceptor(EventHandler):
         "_make_connection",
         "_peer",
         "_quiet_until",
+        "_sharing",
         "state",
     )
 
@@ -82,11 +88,13 @@ class Acceptor(EventHandler):
         listener: Listener,
         limit: int,
         make_connection: ConnectionFactory = Connection,
+        sharing: Sharing | None = None,
     ) -> None:
         super().__init__(listener, Interest.READ)
         self._make_connection = make_connection
         self._context = context
         self._limit = limit
+        self._sharing = sharing
         self._peer = UNIX_PEER if listener.family == socket.AF_UNIX else None  # None: the client's address
         self._quiet_until = -inf  # a pause is logged at most once a minute
         self._drain_ends = inf  # a time of the reactor's clock
@@ -132,7 +140,7 @@ class Acceptor(EventHandler):
         if self.state is AcceptorState.DRAINING_QUEUE:
             self._drain()
         else:
-            self._accept_share()
+            self._accept_share(self._sharing)
 
     def _drain(self) -> None:
         """Accept until the queue is empty, before handling requests: slow handlers would use up DRAIN_TIME.
@@ -152,11 +160,19 @@ class Acceptor(EventHandler):
                 # Try again immediately; during a pause, when it ends.
                 self.deadline = min(now if self.interest else self.deadline, self._drain_ends)
 
-    def _accept_share(self) -> None:
-        """Accept up to ``turn_accepts`` connections; see the second table at the top of this file."""
+    def _accept_share(self, sharing: Sharing | None = None) -> None:
+        """Accept up to ``turn_accepts`` connections; see the second table at the top of this file.
+
+        With ``sharing``, let the other processes accept first if one of them has clearly fewer connections.
+        """
         context = self._context
         closable: list[Connection] | None = None
-        for _ in range(context.settings.turn_accepts):
+        share = context.settings.turn_accepts
+        for _ in range(share if self._sharing is None else min(share, SHARED_ACCEPTS)):
+            if sharing is not None and sharing.is_ahead(context.occupied):
+                self.interest = Interest.NONE
+                self.deadline = context.reactor.now + COURTESY  # accepts what they have left
+                return
             if context.occupied >= self._limit:
                 if closable is None:  # a search of all connections: once per turn
                     closable = self._find_closable()
@@ -180,6 +196,8 @@ class Acceptor(EventHandler):
         self._resume()
         if self.state is AcceptorState.DRAINING_QUEUE:
             self._drain()
+        elif self._sharing is not None:
+            self._accept_share()
 
     def on_failure(self) -> None:
         """Close the listening socket after an unhandled exception; connections stay open."""

@@ -3,9 +3,10 @@
 These are the routes, the settings, the access log, the default headers, and the table of connections.
 """
 
+import itertools
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from enum import Enum, auto
 from functools import partial
 from math import inf
@@ -64,6 +65,7 @@ class ServerContext:
     and clock. Requests for hosts outside ``allowed_hosts`` get 403; None allows every host. ``call_soon`` is
     None if no other thread uses the loop. ``in_worker`` calls a function in a worker thread;
     ``worker_queue_is_full`` returns whether too many functions are waiting for one.
+    ``connection_numbers`` are 1, 2, ... by default.
     """
 
     def __init__(
@@ -80,6 +82,7 @@ class ServerContext:
         unacknowledged: Unacknowledged = unacknowledged,
         in_worker: Call = call_at_once,
         worker_queue_is_full: Callable[[], bool] = bool,  # False
+        connection_numbers: Iterator[int] | None = None,
     ) -> None:
         self.reactor = reactor
         self.router = router
@@ -109,7 +112,7 @@ class ServerContext:
         self.state = ServerState.RUNNING
         self._call_soon = call_soon
         self._at_next_close: dict[Callable[[], None], None] = {}  # an ordered set
-        self._connections_made = 0
+        self._connection_numbers = itertools.count(1) if connection_numbers is None else connection_numbers
         self._default_headers = default_headers
         self.common_headers = b""  # encoded: Date, unless disabled, and the default headers
         self.common_headers_expire = -inf  # a time of the reactor's clock
@@ -147,9 +150,8 @@ class ServerContext:
         self.state = state
 
     def allocate_number(self) -> int:
-        """Allocate the number of a new connection, counted from 1."""
-        self._connections_made += 1
-        return self._connections_made
+        """Allocate the number of a new connection."""
+        return next(self._connection_numbers)
 
     @property
     def occupied(self) -> int:

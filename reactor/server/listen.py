@@ -26,7 +26,7 @@ class Listener(socket.socket):
     service manager gave to the socket, or "".
     """
 
-    __slots__ = ("family", "name", "outlives_process", "type")
+    __slots__ = ("family", "name", "outlives_process", "type", "was_passed")
 
     family: socket.AddressFamily
     type: socket.SocketKind
@@ -45,6 +45,7 @@ class Listener(socket.socket):
         self.type = kind
         self.name = name
         self.outlives_process = outlives_process
+        self.was_passed = outlives_process  # opened by a service manager
 
     @property
     def tcp_address(self) -> tuple[str, int] | None:
@@ -100,7 +101,9 @@ class UnixListener(Listener):
 
 
 class StartError(Exception):
-    """The server cannot start; the message says why in one line."""
+    """The server cannot start; the message says why in one line. ``details`` is a traceback, or ""."""
+
+    details = ""
 
 
 def listen(host: str, port: int, ipv6_only: bool = False) -> Listener:

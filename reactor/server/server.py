@@ -38,6 +38,7 @@ from reactor.server.connection import Connection
 from reactor.server.context import ServerContext, ServerState
 from reactor.server.listen import Listener, listen, tcp_addresses, url_of
 from reactor.server.open_files import connection_limit
+from reactor.server.sharing import Sharing
 from reactor.server.shutdown import Shutdown
 from reactor.server.thread_result import ThreadResult
 from reactor.server.worker_pool import THREADS, WorkerPool, queue_full
@@ -103,8 +104,9 @@ class Server:
     worker threads. ``on_stop`` is called with the server when it is closed after ``run``: all connections are
     closed then, and the worker threads have ended. ``listeners`` are listening sockets to use in place of
     ``host`` and ``port``; the server closes them, also if it cannot start. ``on_stopping`` is called once,
-    when a graceful shutdown begins. Other threads may call ``call_soon``, ``run_in_thread``,
-    ``in_background`` and ``stop`` only; everything else belongs to the thread that runs the server.
+    when a graceful shutdown begins. ``sharing`` is set if other processes accept from the same sockets. Other
+    threads may call ``call_soon``, ``run_in_thread``, ``in_background`` and ``stop`` only; everything else
+    belongs to the thread that runs the server.
 
     ``allowed_hosts`` (host names, or an ``AllowedHosts``) are served in addition to ``localhost`` and IP
     addresses; requests for other hosts get 403. None allows every host.
@@ -129,6 +131,7 @@ class Server:
         on_stop: Callable[["Server"], None] | None = None,
         listeners: Sequence[Listener] = (),
         on_stopping: Callable[[], None] | None = None,
+        sharing: Sharing | None = None,
     ) -> None:
         with ExitStack() as opened:  # closed if an argument is invalid, or the server cannot start
             for each in listeners:
@@ -172,16 +175,18 @@ class Server:
                 else allowed_hosts.at([host for host, _ in addresses]),
                 in_worker=self._workers.submit,
                 worker_queue_is_full=self._workers.is_full,
+                connection_numbers=None if sharing is None else sharing.connection_numbers,
             )
             self._acceptors = tuple(
-                Acceptor(self.context, each, limit, instrumentation.make_connection)
+                Acceptor(self.context, each, limit, instrumentation.make_connection, sharing)
                 for each in self.listeners
             )
             self._on_reload = on_reload
             self._on_stop = on_stop
+            self._sharing = sharing
             self._has_run = False
             # Checked now: /dev/tty cannot be opened after the terminal was closed.
-            self._has_terminal = _has_controlling_terminal()
+            self._has_terminal = has_controlling_terminal()
             if lines is not None:
                 self.reactor.at_turn_end(lines.flush)
             self._shutdown = Shutdown(self.context, self._acceptors, self._stop_loop, on_stopping)
@@ -247,7 +252,7 @@ class Server:
             self._signals.interest = Interest.READ  # NONE after a run that ended with an exception
             self._run_loop.register(self._signals)
             if threading.current_thread() is threading.main_thread():
-                self._signals.catch(_signals())
+                self._signals.catch(handled_signals())
             with nonblocking_stderr(), self._watchdog.watch():
                 on_ready()
                 if not self._signals.closed:
@@ -362,15 +367,17 @@ class Server:
         """Stop, reload, or log every connection."""
         self.reactor.check_thread("Server.on_signal()")
         if number == signal.SIGUSR1:
-            self._log_connections()
+            self.log_connections()
         elif not self.stops_on(number):
-            self._reload()
+            self.reload()
         # Closing a terminal can send SIGHUP twice: from the shell and from the kernel.
         elif number != signal.SIGHUP or self.context.state is ServerState.RUNNING:
             name = "Server.stop()" if number == STOP else signal.Signals(number).name
             if number == signal.SIGHUP:
                 name = "SIGHUP (the process was started from a terminal)"
-            log.info("%s: %s", name, self._shutdown.description)
+            # The supervisor of several processes logs it for all of them.
+            level = logging.INFO if self._sharing is None else logging.DEBUG
+            log.log(level, "%s: %s", name, self._shutdown.description)
             self._shutdown.begin()
 
     def stops_on(self, number: int) -> bool:
@@ -378,19 +385,21 @@ class Server:
         return number != signal.SIGUSR1 and (number != signal.SIGHUP or self._has_terminal)
 
     def _pass_signal(self, number: int) -> None:
-        self._instrumentation.on_signal(self, number)
+        if self._sharing is None or self._sharing.keep_signal(number):
+            self._instrumentation.on_signal(self, number)
 
     def _stop_loop(self) -> None:
         self._run_loop.stop()
 
-    def _reload(self) -> None:
+    def reload(self) -> None:
+        """Call ``on_reload``; call this in the loop's thread."""
         if self._on_reload is None:
             log.info("SIGHUP: nothing to reload")
         else:
             self._on_reload()
 
-    def _log_connections(self) -> None:
-        """Log a summary of every connection."""
+    def log_connections(self) -> None:
+        """Log a summary of every connection; call this in the loop's thread."""
         connections = self.context.connections.values()
         log.info("open connections: %d", len(connections))
         for connection in connections:
@@ -413,6 +422,7 @@ def serve(
     on_stop: Callable[[Server], None] | None = None,
     listeners: Sequence[Listener] = (),
     on_stopping: Callable[[], None] | None = None,
+    sharing: Sharing | None = None,
 ) -> None:
     """Serve until SIGINT or SIGTERM; raise StartError if the server cannot listen.
 
@@ -435,6 +445,7 @@ def serve(
         on_stop=on_stop,
         listeners=listeners,
         on_stopping=on_stopping,
+        sharing=sharing,
     ) as server:
         server.run(lambda: on_ready(server))
 
@@ -468,7 +479,7 @@ def _check_arguments(
             raise ValueError(f"invalid {name}: {value!r} ({expected})")
 
 
-def _signals() -> list[signal.Signals]:
+def handled_signals() -> list[signal.Signals]:
     """Return the signals that the server handles."""
     signals = [signal.SIGINT, signal.SIGTERM, signal.SIGUSR1]
     # An ignored SIGHUP stays ignored: the process was started with nohup, for example.
@@ -477,7 +488,7 @@ def _signals() -> list[signal.Signals]:
     return signals
 
 
-def _has_controlling_terminal() -> bool:
+def has_controlling_terminal() -> bool:
     """Return whether this process has a controlling terminal, which sends SIGHUP when it is closed."""
     try:
         os.close(os.open("/dev/tty", os.O_RDONLY | os.O_NOCTTY | os.O_NONBLOCK))

@@ -24,7 +24,9 @@ class EnvironBuilder:
 
     __slots__ = ("_constant", "_count", "_routes")
 
-    def __init__(self, routes: Router, segments: tuple[str, ...], multithread: bool) -> None:
+    def __init__(
+        self, routes: Router, segments: tuple[str, ...], multithread: bool, multiprocess: bool
+    ) -> None:
         self._routes = routes
         self._count = len(segments)
         self._constant: WSGIEnvironment = {
@@ -33,7 +35,7 @@ class EnvironBuilder:
             "SERVER_SOFTWARE": f"reactor/{__version__}",
             "wsgi.file_wrapper": FileWrapper,
             "wsgi.input_terminated": True,
-            "wsgi.multiprocess": False,
+            "wsgi.multiprocess": multiprocess,
             "wsgi.multithread": multithread,
             "wsgi.run_once": False,
             "wsgi.url_scheme": "http",

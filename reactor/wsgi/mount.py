@@ -13,19 +13,27 @@ from reactor.wsgi.in_thread import ThreadedResponse
 from reactor.wsgi.request_input import RequestInput
 
 
-def mount(routes: Router, app: WSGIApplication, path: str = "/", in_loop: bool = False) -> None:
+def mount(
+    routes: Router,
+    app: WSGIApplication,
+    path: str = "/",
+    in_loop: bool = False,
+    multiprocess: bool = False,
+) -> None:
     """Pass all requests for a path, and for every path below it, to a WSGI application.
 
     Each request occupies a worker thread until the application has produced the whole response; ``in_loop``
-    calls it in the event loop instead. Other routes take precedence where their pattern is more specific.
-    Raise ValueError for an invalid path, and TypeError for an application that cannot be called.
+    calls it in the event loop instead. ``multiprocess`` says that other processes may call it, too. Other
+    routes take precedence where their pattern is more specific. Raise ValueError for an invalid path, and
+    TypeError for an application that cannot be called.
     """
     if not callable(app):
         raise TypeError(f"invalid WSGI application: {app!r} (expected a function or another callable)")
     if not path.startswith("/") or "{" in path or "//" in path:
         raise ValueError(f"invalid path of a WSGI application: {path!r} (examples: '/', '/shop')")
     prefix = path.removesuffix("/")
-    handler = _Mount(app, EnvironBuilder(routes, tuple(prefix.split("/")[1:]), not in_loop), in_loop)
+    environ = EnvironBuilder(routes, tuple(prefix.split("/")[1:]), not in_loop, multiprocess)
+    handler = _Mount(app, environ, in_loop)
     for pattern in ([prefix] if prefix else []) + [f"{prefix}/{{path...}}"]:
         for method in METHODS:
             routes.route(method, pattern, handler.open_sink)(handler.handle)

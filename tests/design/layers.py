@@ -11,6 +11,7 @@ from typing import NamedTuple
 LAYERS = (
     ("reactor/__init__.py", "reactor/__main__.py", "reactor/cli/", "reactor/testing/"),
     ("reactor/application.py",),
+    ("reactor/workers/",),
     ("reactor/inspector/",),
     ("reactor/lessons/",),
     ("reactor/wsgi/",),

@@ -134,6 +134,7 @@ STATEFUL = {
     "reactor/server/acceptor.py": ["Acceptor.__init__", "Acceptor._enter"],
     "reactor/server/connection.py": ["Connection.__init__", "Connection._enter"],
     "reactor/server/context.py": ["ServerContext.__init__", "ServerContext.enter"],
+    "reactor/workers/policy.py": ["WorkerRecord.__init__", "WorkerRecord.enter"],
 }
 # Objects of one connection, or of all: none of them may have a flag that represents a state.
 WITHOUT_FLAGS = [

@@ -7,6 +7,7 @@ from reactor.loop import Reactor
 from reactor.routing import Router
 from reactor.server.acceptor import Acceptor
 from reactor.server.context import ServerContext
+from reactor.server.sharing import Sharing
 from reactor.server.shutdown import Shutdown
 from reactor.settings import Settings
 from tests.support.in_process import Clock, EagerSelector, run_until_idle
@@ -89,7 +90,12 @@ class Site:
     """A listening socket on a free port, its acceptor, and a clock that does not move."""
 
     def __init__(
-        self, limit: int, turn_accepts: int = 64, routes: Router | None = None, **settings: float
+        self,
+        limit: int,
+        turn_accepts: int = 64,
+        routes: Router | None = None,
+        sharing: Sharing | None = None,
+        **settings: float,
     ) -> None:
         self.clock = Clock()
         self.selector = EagerSelector()
@@ -101,7 +107,7 @@ class Site:
         sock.setblocking(False)
         self.address = sock.getsockname()
         self.listener = FaultyListener(sock)
-        self.acceptor = Acceptor(self.context, self.listener, limit)  # type: ignore[arg-type]
+        self.acceptor = Acceptor(self.context, self.listener, limit, sharing=sharing)  # type: ignore[arg-type]
         self.reactor.register(self.acceptor)
         self.stopped = 0  # how often the shutdown has said that it is over
         self.shutdown = Shutdown(self.context, (self.acceptor,), self._count_stop)

@@ -11,7 +11,7 @@ import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import IO
+from typing import IO, Self
 
 from tests.support.in_process import Answer, parse_response
 
@@ -179,7 +179,7 @@ class ServerProcess(RunningServer):
         self.stdout = Lines(self.process.stdout or io.StringIO())
         self.stderr = Lines(self.process.stderr or io.StringIO())
 
-    def __enter__(self) -> "ServerProcess":
+    def __enter__(self) -> Self:
         try:
             self.read_start_line()
         except BaseException:

@@ -611,5 +611,5 @@ def test_errors_of_the_block_and_of_the_thread_are_raised(application: Applicati
 
 
 def test_the_options_are_those_of_the_server() -> None:
-    chosen = {"routes", "port", "selector", "clock", "wall_clock"}
+    chosen = {"routes", "port", "selector", "clock", "wall_clock", "sharing"}
     assert set(get_type_hints(ServerOptions)) == set(signature(Server).parameters) - chosen

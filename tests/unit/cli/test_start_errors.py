@@ -226,7 +226,7 @@ def test_help_lists_every_option_with_its_default() -> None:
     defaults |= {"--trace": "none", "--inspect": "none", "--config": "none"}
     defaults |= {"--auth": "none", "--auth-upload": "none", "--cors": "none", "--header": "none"}
     defaults |= {"--wsgi": "none", "--threads": "4 with --wsgi"}
-    defaults |= {"--listen": "none", "--unix": "none"}
+    defaults |= {"--listen": "none", "--unix": "none", "--workers": "1"}
     defaults |= {"--allowed-host": "none if only this machine can connect, otherwise *"}
     switches = {"--read-only", "--hidden", "--fsync", "--open", "--no-access-log", "--no-date-header"}
     switches |= {"--allow-delete", "--precompressed", "--resumable", "--explain"}

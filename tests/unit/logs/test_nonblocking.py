@@ -3,8 +3,10 @@
 import errno
 import fcntl
 import io
+import itertools
 import os
 import random
+import re
 import socket
 import subprocess
 import sys
@@ -305,3 +307,32 @@ def test_a_closed_or_collected_writer_closes_its_descriptor(target: Target) -> N
         del forgotten
         assert os.listdir("/dev/fd") == before
     assert target.lines() == ["one", "two", "three"] * 3
+
+
+@pytest.mark.parametrize("target", ["pipe", "socket"], indirect=True)
+def test_lines_of_two_processes_are_whole(target: Target, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Writers of one process share the rest of a line; those of two processes do not.
+    numbers = itertools.count()
+    monkeypatch.setattr(nonblocking, "_identity", lambda descriptor, status: (descriptor, next(numbers)))
+    writers = [LineWriter(target.stream), LineWriter(target.stream)]
+    assert writers[0]._remainder is not writers[1]._remainder
+    chance, kept = random.Random(1), 0
+    for _ in range(300):
+        for name, writer in zip("ab", writers, strict=True):
+            entries = [f"<{name * chance.randrange(1, 3000)}>\n" for _ in range(20)]
+            kept += len(entries) - writer.write(entries)
+        target.read(chance.randrange(1, 50_000))
+    lines = target.lines()
+    assert len(lines) == kept
+    assert [line for line in lines if not re.fullmatch("<(a+|b+)>", line)] == []
+    for writer in writers:
+        writer.close()
+
+
+def test_a_forked_child_does_not_write_the_rest_of_its_parents_line() -> None:
+    with os.fdopen(os.open(os.devnull, os.O_WRONLY), "w") as stream:
+        writer = LineWriter(stream)
+        writer._remainder.unsent = b"rest"
+        nonblocking._forget_remainders()  # registered with os.register_at_fork
+        assert writer._remainder.unsent == b""
+        writer.close()

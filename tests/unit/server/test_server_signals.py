@@ -25,7 +25,7 @@ def run(
     on_reload: Callable[[], None] | None = None,
 ) -> None:
     """Run a server that receives these signals as soon as it serves; it must end, and restore handlers."""
-    monkeypatch.setattr(server_module, "_has_controlling_terminal", lambda: terminal)
+    monkeypatch.setattr(server_module, "has_controlling_terminal", lambda: terminal)
     before = [signal.getsignal(number) for number in SIGNALS]
 
     def receive() -> None:

@@ -1,0 +1,1 @@
+"""Several worker processes that accept from the same listening sockets, and their supervisor."""
