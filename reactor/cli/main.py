@@ -15,7 +15,7 @@ from dataclasses import fields
 from types import FrameType
 
 from reactor import handlers
-from reactor.cli import access_options, listen_options, observe_options, wsgi_options
+from reactor.cli import access_options, listen_options, observe_options, proxy_options, wsgi_options
 from reactor.cli.cleanup import Cleanup
 from reactor.cli.options import check_combinations, make_parser, parse_options
 from reactor.cli.start_lines import start_lines, urls_of
@@ -207,6 +207,9 @@ def _serve(
                 allowed_hosts=access_options.allowed_hosts(options),
                 threads=threads or THREADS,
                 listeners=listen_options.open_listeners(options),
+                trusted_proxies=proxy_options.trusted_proxies(options),
+                proxy_protocol=options.proxy_protocol,
+                prefix=options.prefix,
             )
     finally:
         if store is not None:

@@ -308,6 +308,8 @@ def check_combinations(parser: Parser, options: argparse.Namespace) -> None:
     if ANY in options.allowed_host and len(options.allowed_host) > 1:
         name = options.origins["allowed_host"]
         parser.error(f"{name}: * allows every host, so that other names have no effect")
+    if options.proxy_protocol and not options.trusted_proxy:
+        parser.error(f"{options.origins['proxy_protocol']} has no effect without --trusted-proxy")
     if options.wsgi is not None:  # takes precedence over these in the environment or the file
         options.directory = options.cors = options.auth_upload = None
 

@@ -34,7 +34,7 @@ def urls_of(server: Server) -> list[str]:
     There is more than one if the server listens on all addresses of the machine.
     """
     host, port = server.address
-    return [f"{url_of(each, port)}/" for each in _hosts(host)]
+    return [f"{url_of(each, port)}{server.prefix}/" for each in _hosts(host)]
 
 
 def _hosts(host: str) -> list[str]:

@@ -14,7 +14,7 @@ response: a response to HEAD has no content (RFC 9110, 9.3.2). Its result never 
 
 import re
 from collections.abc import Callable
-from functools import lru_cache
+from functools import lru_cache, partial
 
 from reactor.http11.accept import preferred_coding
 from reactor.http11.cache import BoundedCache
@@ -32,7 +32,7 @@ from reactor.http11.grammar import (
     match_version,
 )
 from reactor.http11.headers import HeaderLine, Headers, combine, read_header_line
-from reactor.http11.message import Head, Request
+from reactor.http11.message import ROOT_SITE, Head, Request, Site
 from reactor.http11.target import Target, check_host, origin_form, read_target
 from reactor.settings import Settings, format_size
 
@@ -56,7 +56,7 @@ class HeadReader:
 
     ``heads`` caches parsed heads by the bytes of the whole head; ``chunk_sizes``, used by ``ChunkedReader``,
     caches the sizes of chunks, and the lengths of their extensions, by their first lines. A result depends on
-    the bytes alone.
+    the bytes alone. ``prefix`` is the path prefix of the server.
     """
 
     __slots__ = (
@@ -69,7 +69,7 @@ class HeadReader:
         "settings",
     )
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, prefix: str = "") -> None:
         self.settings = settings
         # Up to this length, neither the head nor any line of it can be too long.
         self._max_unchecked = min(settings.max_request_line, settings.max_field_line, settings.max_head - 4)
@@ -78,7 +78,9 @@ class HeadReader:
         self._match_lines = _compile(FIELD_LINES, settings.max_fields)
         self.heads = BoundedCache[bytes, ParsedHead](512, MAX_CACHED_HEAD)
         # A key is at most one head: with the default limits, 64 entries hold at most 2 MiB.
-        self._interpret = lru_cache(maxsize=64)(_interpret)
+        self._interpret = lru_cache(maxsize=64)(
+            partial(_interpret, Site(prefix=prefix) if prefix else ROOT_SITE)
+        )
         self.chunk_sizes = BoundedCache[bytes, tuple[int, int]](512, 32)
 
     def read(self, data: bytes) -> ParsedHead:
@@ -233,7 +235,7 @@ find_interpreted = re.compile(
 ).findall
 
 
-def _interpret(minor_version: bytes, lines: tuple[bytes, ...]) -> Head:
+def _interpret(site: Site, minor_version: bytes, lines: tuple[bytes, ...]) -> Head:
     """Interpret header lines together; raise ProtocolError if they are invalid or contradict each other."""
     version = min(int(minor_version), 1)  # RFC 9110, 2.5: a higher one is served as our own
     value_of = combine(map(read_header_line, lines)).get
@@ -249,6 +251,7 @@ def _interpret(minor_version: bytes, lines: tuple[bytes, ...]) -> Head:
         _expects_continue(value_of("expect"), version),
         preferred_coding(value_of("accept-encoding")),
         host,
+        site,
     )
 
 

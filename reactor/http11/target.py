@@ -52,6 +52,10 @@ class Target:
         self.cached_route: tuple[object, object, Mapping[str, str]] | None = None
         self.cached_texts: tuple[str, str] | None = None
 
+    def copy(self) -> "Target":
+        """Return a copy with empty caches, for a request that differs from others with the same head."""
+        return Target(self.path, self.segments, self.query, self.authority)
+
     def __str__(self) -> str:
         scheme = "" if self.authority is None else f"http://{self.authority}"
         query = "" if self.query is None else f"?{self.query}"

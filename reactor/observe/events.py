@@ -230,10 +230,15 @@ def deadline_name(handler: EventHandler) -> str:
 
 
 def peer_of(connection: Connection) -> str:
-    """Return the client's host and port, or only the host if the connection is closed."""
+    """Return the client's host and port, or only the host if the port is not known.
+
+    It is not for a closed connection, a Unix socket, and a client that a PROXY header names.
+    """
     try:
-        port = connection.handle.getpeername()[1]
-    except (OSError, IndexError, TypeError, AttributeError):
+        host, port = connection.handle.getpeername()[:2]
+    except (OSError, ValueError, TypeError, AttributeError):
+        return connection.peer
+    if host != connection.peer:
         return connection.peer
     return f"[{connection.peer}]:{port}" if ":" in connection.peer else f"{connection.peer}:{port}"
 

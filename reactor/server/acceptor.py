@@ -213,7 +213,7 @@ class Acceptor(EventHandler):
                 return sorted(answered, key=lambda each: (-each.deadline, -each.number))
         idle = [each for each in connections if each.is_between_requests]
         delayed = [each for each in connections if each.is_delayed]
-        silent = [each for each in idle if each.state is State.ACCEPTED]
+        silent = [each for each in idle if each.state in (State.ACCEPTED, State.RECEIVING_PROXY_HEADER)]
         dispensable = [each for each in connections if each.is_dispensable] if idle else []
         return sorted(
             delayed or silent or dispensable or idle, key=lambda each: (-each.deadline, -each.number)

@@ -12,6 +12,7 @@ from reactor.routing import Router
 from reactor.server.listen import Listener
 from reactor.server.server import Instrumentation, Server
 from reactor.settings import Settings
+from reactor.trusted_proxies import TrustedProxies
 
 
 class ServerOptions(TypedDict, total=False):
@@ -28,6 +29,9 @@ class ServerOptions(TypedDict, total=False):
     threads: int
     on_stop: Callable[[Server], None] | None
     listeners: Sequence[Listener]
+    trusted_proxies: TrustedProxies | Iterable[str] | None
+    proxy_protocol: bool
+    prefix: str
 
 
 @contextmanager

@@ -42,7 +42,7 @@ from tests.simulation.sizes import Sizes, shrink_caches
 from tests.simulation.world import World
 
 # Where a connection may be closed in favour of another: no answer is in progress.
-DISPENSABLE = (State.ACCEPTED, State.IDLE, State.RECEIVING_HEAD, State.DRAINING)
+DISPENSABLE = (State.RECEIVING_PROXY_HEADER, State.ACCEPTED, State.IDLE, State.RECEIVING_HEAD, State.DRAINING)
 TURN_SHARE = 0.010  # seconds in which the calls of a turn may begin
 MAX_IN_MEMORY = 64 * 1024
 MAX_BODY = 120_000
