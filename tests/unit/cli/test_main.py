@@ -195,6 +195,7 @@ def test_every_option_has_an_environment_variable(option: str) -> None:
     name = option.removeprefix("--").replace("-", "_")
     # Options whose values are not strings.
     made = {"auth": "a:b", "auth_upload": "a:b", "header": "A: 1", "inspect": "5000"}
+    made |= {"trusted_proxy": "::1", "prefix": "/a"}
     made |= {"allowed_host": "a.test", "config": os.devnull, "wsgi": "shop:app"}
     text = ({"log_format": "json", "log_level": "debug", "cors": "null", "types": "guess"} | made).get(
         name, "1"
