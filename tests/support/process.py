@@ -24,7 +24,7 @@ import sys
 def announce(server):
     print(f"reactor: serving on {server.url} (a program)", file=sys.stderr, flush=True)
 """
-START_LINE = re.compile(r"reactor: serving (?:.* )?on (http://(\S+):([0-9]+))/? \(.*\)")
+START_LINE = re.compile(r"reactor: serving (?:.* )?on (http://(\S+?):([0-9]+))(?:/\S*)? \(.*\)")
 TIMEOUT = 20.0  # seconds; a test that waits longer has failed
 
 
