@@ -46,7 +46,8 @@ class TrustedProxies:
         request.head = head.with_host(origin.host or head.host, site)
         if origin.host is not None and origin.host != head.host:
             request.headers = request.headers.replacing("Host", origin.host)
-            request.target = request.target.copy()
+        if request.head.host != head.host or request.target.scheme == "https":
+            request.target = request.target.copy()  # its route depends on the host and the scheme
 
     def _decide(self, peer: str) -> bool:
         if peer == UNIX:

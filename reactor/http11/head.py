@@ -56,10 +56,12 @@ class HeadReader:
 
     ``heads`` caches parsed heads by the bytes of the whole head; ``chunk_sizes``, used by ``ChunkedReader``,
     caches the sizes of chunks, and the lengths of their extensions, by their first lines. A result depends on
-    the bytes alone. ``prefix`` is the path prefix of the server.
+    the bytes alone. ``prefix`` is the path prefix of the server. ``accepts_https`` is true if a trusted proxy
+    may send targets with https.
     """
 
     __slots__ = (
+        "_accepts_https",
         "_interpret",
         "_match",
         "_match_lines",
@@ -69,8 +71,9 @@ class HeadReader:
         "settings",
     )
 
-    def __init__(self, settings: Settings, prefix: str = "") -> None:
+    def __init__(self, settings: Settings, prefix: str = "", accepts_https: bool = False) -> None:
         self.settings = settings
+        self._accepts_https = accepts_https
         # Up to this length, neither the head nor any line of it can be too long.
         self._max_unchecked = min(settings.max_request_line, settings.max_field_line, settings.max_head - 4)
         # The number of lines is part of the expression: counting them takes 0.2 us.
@@ -95,7 +98,7 @@ class HeadReader:
         if other_target is None and method != "CONNECT":
             target = origin_form(path, query)
         else:
-            target = read_target(method, data.split(b" ", 2)[1])
+            target = read_target(method, data.split(b" ", 2)[1], self._accepts_https)
         head = self._interpret(minor_version, tuple(find_interpreted(data)))
         headers = Headers(data)
         if target.authority is not None:  # RFC 9112, 3.2.2: it replaces Host
@@ -114,7 +117,7 @@ class HeadReader:
         if data.find(b"\r\n", start) >= 0:  # saves the next search while a long line arrives in pieces
             end = data.find(b"\r\n")  # of the request line, and new if it is not before start
             if end >= start and (fault is None or end < fault[0]):
-                fault = _request_line_fault(data, end) or fault
+                fault = _request_line_fault(data, end, self._accepts_https) or fault
         _check_beginning("request head", data, start, fault)
 
     def read_trailers(self, data: bytes) -> None:
@@ -185,13 +188,13 @@ def _skip_line_ends(data: bytes, limit: int) -> int:
     return len(data) if match is None else match.start()
 
 
-def _request_line_fault(data: bytes, end: int) -> Fault | None:
+def _request_line_fault(data: bytes, end: int, accepts_https: bool = False) -> Fault | None:
     """Return the fault if the request line, which ends at ``end``, is invalid."""
     try:
         method, target, version = data[:end].split(b" ", 2)
         name = _read_method(method)
         _read_version(version)
-        read_target(name, target)
+        read_target(name, target, accepts_https)
     except ProtocolError as error:
         return end, error
     except ValueError:

@@ -20,6 +20,7 @@ from reactor.http11.errors import HTTPError
 from reactor.http11.head import HeadReader
 from reactor.http11.message import NO_PARAMS, Request, Response
 from reactor.http11.serializer import Serializer
+from reactor.http11.target import NOT_SECURED
 from reactor.logs.access_log import AccessLog
 from reactor.loop import Reactor
 from reactor.routing import Route, Router
@@ -102,7 +103,7 @@ class ServerContext:
         self.trusted_proxies = trusted_proxies
         self.first_state_of_proxies = State.RECEIVING_PROXY_HEADER if proxy_protocol else State.ACCEPTED
         self._prefix = Prefix(prefix, router) if prefix else None
-        self.head_reader = HeadReader(settings, prefix)
+        self.head_reader = HeadReader(settings, prefix, trusted_proxies is not None)
         self.serializer = Serializer()
         # Timeouts in seconds, indexed by State.index.
         self.timeouts: tuple[float, ...] = tuple(
@@ -145,6 +146,8 @@ class ServerContext:
             version = self.router.version  # read first: a route may be added during the lookup
             if self._allowed_hosts is not None and not self._allowed_hosts.allows(request.head.host):
                 route, params = self._allowed_hosts.error_route, NO_PARAMS
+            elif request.target.scheme == "https" and request.scheme != "https":
+                route, params = _NOT_SECURED, NO_PARAMS
             elif self._prefix is None:
                 route, params = self.router.resolve(request.method, request.target.segments)
             else:
@@ -247,3 +250,10 @@ class ServerContext:
 
 def _refuse(error: HTTPError, request: Request) -> Response:
     raise error
+
+
+def _refuse_https(request: Request) -> Response:
+    raise HTTPError(421, NOT_SECURED)
+
+
+_NOT_SECURED = Route("", _refuse_https, None)

@@ -216,6 +216,20 @@ def test_an_application_may_redirect_below_the_prefix() -> None:
     assert locations == ["/share/new", "/new"]
 
 
+@pytest.mark.parametrize("first", ["proxy", "other"])
+def test_a_target_with_https_needs_a_proxy_with_tls(first: str) -> None:
+    target, lines = "https://files.example/show", ("X-Forwarded-Proto: https",)
+    with behind() as (_, proxy, other):
+        pairs = [(proxy, 200), (other, 421)]
+        for client, status in pairs if first == "proxy" else pairs[::-1]:
+            for _ in range(3):
+                client.send(request(target, *lines))
+                answer = client.assert_responds(status)
+                assert status == 421 or json.loads(answer.content)["host"] == "files.example"
+                client.send(request(target))
+                client.assert_responds(421)
+
+
 # WSGI.
 
 
