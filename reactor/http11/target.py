@@ -41,9 +41,10 @@ class Target:
     Requests with the same cached head share one target, so that it caches what depends on the head alone.
     ``cached_route`` is the result of routing: the version of the routes, the route, and the path parameters.
     ``cached_texts`` is two parts of the line in the access log: the request line; Referer and User-Agent.
+    ``cached_client`` is what a trusted proxy reports with this head; requests of other peers do not use it.
     """
 
-    __slots__ = ("authority", "cached_route", "cached_texts", "path", "query", "segments")
+    __slots__ = ("authority", "cached_client", "cached_route", "cached_texts", "path", "query", "segments")
 
     scheme = "http"  # of an absolute-form
 
@@ -56,6 +57,7 @@ class Target:
         self.authority = authority
         self.cached_route: tuple[object, object, Mapping[str, str]] | None = None
         self.cached_texts: tuple[str, str] | None = None
+        self.cached_client: object = None
 
     def copy(self) -> "Target":
         """Return a copy with empty caches, for a request that differs from others with the same head."""
