@@ -92,6 +92,14 @@ def test_without_trusted_proxies_the_fields_have_no_meaning() -> None:
         assert seen(server.connect(PROXY), *FIELDS) == {**SEEN_BY_OTHERS, "peer": PROXY}
 
 
+def test_two_proxies_that_send_the_same_bytes_are_told_apart() -> None:
+    with Harness(routes_that_show(), trusted_proxies=[PROXY, OTHER]) as server:
+        clients = {peer: server.connect(peer) for peer in (PROXY, OTHER)}
+        for _ in range(3):
+            for peer, client in clients.items():
+                assert seen(client, "X-Forwarded-For: unknown") == {**SEEN_BY_OTHERS, "peer": peer}
+
+
 @pytest.mark.parametrize("first", ["proxy", "other"])
 def test_the_allowed_host_is_decided_for_each_peer(first: str) -> None:
     line = "X-Forwarded-Host: files.example"
