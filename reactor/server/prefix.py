@@ -5,7 +5,8 @@
     /share                        308 to /share/
     any other path                404 with a hint
 
-The target stays as received. ``request.prefix`` is the prefix.
+The target stays as received. ``request.prefix`` is the prefix. A path outside of it, and the prefix itself,
+are answered without a password: both responses are the same whatever routes there are.
 """
 
 from collections.abc import Sequence

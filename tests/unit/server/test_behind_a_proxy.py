@@ -92,6 +92,14 @@ def test_without_trusted_proxies_the_fields_have_no_meaning() -> None:
         assert seen(server.connect(PROXY), *FIELDS) == {**SEEN_BY_OTHERS, "peer": PROXY}
 
 
+def test_a_unix_socket_is_trusted_by_name() -> None:
+    with Harness(routes_that_show(), trusted_proxies=["unix"]) as server:
+        for _ in range(3):
+            assert seen(server.connect("unix"), *FIELDS) == SEEN_BY_PROXY
+            assert seen(server.connect(OTHER), *FIELDS) == SEEN_BY_OTHERS
+        assert seen(server.connect("unix")) == {**SEEN_BY_OTHERS, "peer": "unix"}
+
+
 def test_two_proxies_that_send_the_same_bytes_are_told_apart() -> None:
     with Harness(routes_that_show(), trusted_proxies=[PROXY, OTHER]) as server:
         clients = {peer: server.connect(peer) for peer in (PROXY, OTHER)}
