@@ -376,8 +376,8 @@ class Response:
     def redirect(cls, location: str, status: int = 302, headers: HeaderSource = ()) -> Self:
         """Redirect the client to another URL, which may be relative; raise ValueError for another status.
 
-        Use 303 after a form: the client gets the other URL with GET (RFC 9110, 15.4.4). The location is sent as
-        given: put ``request.prefix`` in front of an absolute path.
+        Use 303 after a form: the client gets the other URL with GET (RFC 9110, 15.4.4). The location is sent
+        as given: put ``request.prefix`` in front of an absolute path.
         """
         if status not in REDIRECTS:
             raise ValueError(f"invalid redirect status: {status!r} (expected one of {REDIRECTS})")
