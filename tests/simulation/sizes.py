@@ -95,7 +95,7 @@ class Sizes:
 
     def _check_connection(self, connection: Connection) -> None:
         """Check that a connection between two requests keeps nothing."""
-        if connection.state not in (State.IDLE, State.ACCEPTED, State.RECEIVING_PROXY_HEADER):
+        if connection.state not in (State.IDLE, State.ACCEPTED):
             return
         buffer, exchanges = connection._write_buffer, connection._unsent_exchanges
         kept = buffer.size or buffer._data or buffer.body or connection._request_body
