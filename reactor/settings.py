@@ -117,6 +117,14 @@ class Settings:
         0,
     )
 
+    proxy_header_timeout: float = _limit(
+        5.0,
+        "seconds",
+        "advanced",
+        "with --proxy-protocol, close a connection whose PROXY header is not complete after this long",
+        0.001,
+    )
+
     # Flow control, and fairness: what one connection may use of one event loop turn.
     linger_timeout: float = _limit(
         5.0,

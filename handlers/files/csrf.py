@@ -5,7 +5,7 @@
 2. Browsers send the page's origin in Origin (RFC 6454, 7) and, over HTTPS and to localhost, its relation to
    this server in Sec-Fetch-Site (Fetch Metadata), which decides. Other clients send neither, and are not
    affected. A proxy may add TLS, and may change the port or Host if the browser sends Sec-Fetch-Site
-   (``reactor/http11/cors.py``).
+   (``reactor/http11/cors.py``), or reports it in X-Forwarded-Host as a trusted proxy.
 3. The origin that CORS allows may upload.
 """
 
@@ -20,4 +20,5 @@ def require_same_origin(request: Request, allowed: str | None) -> None:
         origin = request.headers.get("origin")
         sender = "another site" if origin is None else quote(origin)
         refused = f"cross-origin upload from {sender} to Host {quote(request.head.host or '')} refused"
-        raise HTTPError(403, f"{refused} (--cors ORIGIN allows it; a proxy must forward Host)")
+        remedy = "a proxy must forward Host, or be a --trusted-proxy that sends X-Forwarded-Host"
+        raise HTTPError(403, f"{refused} (--cors ORIGIN allows it; {remedy})")

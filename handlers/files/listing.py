@@ -18,7 +18,7 @@ import re
 from collections.abc import Callable, Generator, Iterator
 from itertools import islice
 from typing import NamedTuple, Protocol
-from urllib.parse import parse_qs
+from urllib.parse import parse_qs, unquote
 
 from reactor.http11.accept import preferred_format
 from reactor.http11.message import UTF8_TEXT, HeaderPairs, Request, Response
@@ -241,6 +241,7 @@ def list_directory(
 ) -> Response:
     """Return the listing of a directory; ``path`` is its decoded path, with a slash at both ends.
 
+    In JSON, it is behind the prefix of the request; the links of a page are relative.
     ``base`` is the relative URL of the directory, if it is not the URL of the request.
     """
     wanted, vary = preferred_format(request.headers.get("Accept"), request.headers.get("User-Agent"))
@@ -250,7 +251,7 @@ def list_directory(
     if wanted == "html":
         headers, form = HTML_HEADERS, HtmlFormat(path, order.by, order.descending, may_upload, base)
     elif wanted == "json":
-        headers, form = JSON, JsonFormat(path)
+        headers, form = JSON, JsonFormat(unquote(request.prefix) + path)
     else:
         headers, form = UTF8_TEXT, TextFormat()
     chunks = ListingChunks(batches, order, form, budget or EntryBudget())

@@ -58,7 +58,7 @@ class ResumableUpload:
         self, sink: Upload | CheckedUpload, path: str, always_created: bool, length: int | None
     ) -> None:
         self.sink = sink
-        self.path = path  # the request path of the file
+        self.path = path  # that of the URL of the file
         self.always_created = always_created  # the final response is 201 even if a file was replaced (POST)
         self.length = length  # of the complete upload in bytes; None if unknown
         self.offset = 0
@@ -68,11 +68,13 @@ class ResumableUpload:
 class Creation(NamedTuple):
     """The parsed headers of a request that starts an upload.
 
-    ``path``, ``always_created`` and ``length`` are as in ``ResumableUpload``. ``complete`` is true if no
+    ``path``, ``always_created`` and ``length`` are as in ``ResumableUpload``. ``prefix`` is that of the
+    request, in front of the path at which the upload is resumed. ``complete`` is true if no
     other request will follow. ``gets_interim`` is true if the client announced our version of the draft.
     """
 
     path: str
+    prefix: str
     always_created: bool
     length: int | None
     complete: bool
@@ -87,6 +89,7 @@ class UploadSink(InterimSink, ViewSink):
         "_gets_interim",
         "_is_location_known",
         "_next_progress",
+        "_prefix",
         "_registry",
         "complete",
         "interim",
@@ -94,8 +97,11 @@ class UploadSink(InterimSink, ViewSink):
         "upload",
     )
 
-    def __init__(self, registry: "UploadRegistry", token: str, complete: bool, gets_interim: bool) -> None:
+    def __init__(
+        self, registry: "UploadRegistry", token: str, complete: bool, gets_interim: bool, prefix: str = ""
+    ) -> None:
         self._registry = registry
+        self._prefix = prefix
         self._gets_interim = gets_interim
         self._is_location_known = True  # to the client
         self._claimed = False
@@ -121,7 +127,7 @@ class UploadSink(InterimSink, ViewSink):
         """Send an interim response with the Location before the body is received, if the client gets them."""
         self._is_location_known = self._gets_interim
         if self._gets_interim:
-            location = ("Location", resource_path(self.token))
+            location = ("Location", resource_path(self.token, self._prefix))
             self.interim = 104, (VERSION_HEADER, location, self._registry.limit_header)
 
     def finish(self) -> "UploadSink":
@@ -181,7 +187,7 @@ class UploadSink(InterimSink, ViewSink):
         if self.complete:
             return response
         self._is_location_known = True
-        location = ("Location", resource_path(self.token))
+        location = ("Location", resource_path(self.token, self._prefix))
         return Response(201, b"", (location, *response.headers, self._registry.limit_header))
 
     def close(self) -> None:
@@ -278,12 +284,14 @@ class UploadRegistry(dict[str, ResumableUpload]):
         if max(request.head.length, length or 0) > self.max_size:
             raise content_too_large(self.max_size)
         always_created = request.method == "POST"
-        return Creation(request.path, always_created, length, complete, _gets_interim(request))
+        return Creation(
+            request.url_path, request.prefix, always_created, length, complete, _gets_interim(request)
+        )
 
     def begin(self, creation: Creation, sink: Upload | CheckedUpload) -> UploadSink:
         """Start an upload into a sink; at the limit, close the sink and raise HTTPError(503)."""
         token = self.add(ResumableUpload(sink, creation.path, creation.always_created, creation.length))
-        opened = UploadSink(self, token, creation.complete, creation.gets_interim)
+        opened = UploadSink(self, token, creation.complete, creation.gets_interim, creation.prefix)
         opened.announce()
         return opened
 
@@ -379,9 +387,9 @@ class UploadRegistry(dict[str, ResumableUpload]):
         return "Upload-Limit", f"max-size={min(self.max_size, 10**15 - 1)}"  # an integer has 15 digits
 
 
-def resource_path(token: str) -> str:
+def resource_path(token: str, prefix: str = "") -> str:
     """Return the path of the resource at which an upload is resumed."""
-    return f"/uploads/{token}"
+    return f"{prefix}/uploads/{token}"
 
 
 def read_complete(headers: Headers) -> bool | None:

@@ -23,6 +23,7 @@ from reactor.http11.conditional import CONDITIONAL, Validators, evaluate, is_con
 from reactor.http11.cors import ORIGIN_HEADERS
 from reactor.http11.errors import HTTPError
 from reactor.http11.message import Request, Response
+from reactor.http11.redirect import redirect_to_slash
 from reactor.http11.target import percent_encoded
 from reactor.routing import Router, Sink
 
@@ -180,7 +181,8 @@ class Files:
         upload.commit(touch=request.head.length < 0)  # the last chunk may arrive long after the data
         if upload.replaces and request.method == "PUT":
             return Response(204)
-        return Response(201, b"", (("Location", percent_encoded(request.target.path)),))
+        url_path = request.head.site.removed + request.target.path  # not request.url_path: saves a call
+        return Response(201, b"", (("Location", percent_encoded(url_path)),))
 
     def delete(self, request: Request) -> Response:
         """Remove a file."""
@@ -191,14 +193,6 @@ class Files:
 def is_directory_name(name: str) -> bool:
     """Return whether a name is empty or ends in "/", and so can only be a directory."""
     return not name or name.endswith("/")
-
-
-def redirect_to_slash(request: Request) -> Response:
-    """Redirect to the same path with a trailing slash; the links in a listing are relative to it."""
-    query = f"?{request.query}" if request.query else ""
-    # "./" keeps a colon in the name from being parsed as the end of a scheme (RFC 3986, 4.2).
-    last = request.path.rpartition("/")[2]
-    return Response(301, b"", (("Location", percent_encoded(f"./{last}/{query}")),))
 
 
 class Precondition:

@@ -16,7 +16,7 @@ from functools import partial
 from types import FrameType
 
 from reactor import handlers
-from reactor.cli import access_options, observe_options, wsgi_options
+from reactor.cli import access_options, observe_options, proxy_options, wsgi_options
 from reactor.cli.cleanup import Cleanup
 from reactor.cli.options import check_combinations, make_parser, parse_options
 from reactor.cli.processes import Process, SingleProcess, WorkerProcess, supervise
@@ -246,6 +246,9 @@ def _serve(
                 on_reload=partial(process.reload, access_options.reloader(options, routes)),
                 allowed_hosts=access_options.allowed_hosts(options),
                 threads=threads or THREADS,
+                trusted_proxies=proxy_options.trusted_proxies(options),
+                proxy_protocol=options.proxy_protocol,
+                prefix=options.prefix,
                 **process.server_options(options),
             )
     finally:

@@ -313,6 +313,8 @@ def check_combinations(parser: Parser, options: argparse.Namespace) -> None:
         name = options.origins["allowed_host"]
         parser.error(f"{name}: * allows every host, so that other names have no effect")
     worker_options.check(parser, options)
+    if options.proxy_protocol and not options.trusted_proxy:
+        parser.error(f"{options.origins['proxy_protocol']} has no effect without --trusted-proxy")
     if options.wsgi is not None:  # takes precedence over these in the environment or the file
         options.directory = options.cors = options.auth_upload = None
 

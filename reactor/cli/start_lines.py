@@ -29,7 +29,7 @@ def start_lines(server: Server, urls: list[str], shared: str, notes: Iterable[st
     reach = "this machine only" if server.local else "reachable from the network"
     tcp = [each for each in server.listeners if each.tcp_address is not None]
     unix = [each for each in server.listeners if each.tcp_address is None]
-    places = [(each, url) for each in tcp for url in (urls if each is tcp[0] else _urls(each))]
+    places = [(each, url) for each in tcp for url in (urls if each is tcp[0] else _urls(each, server.prefix))]
     places += [(each, f"the Unix socket {escape_unprintable(each.unix_path or '')}") for each in unix]
     (first, place), *others = places
     details = "; ".join(note for note in (_origin(first), reach, *notes) if note)
@@ -52,13 +52,14 @@ def urls_of(server: Server) -> list[str]:
     They are those of the first TCP socket. There is more than one if it listens on all addresses of the
     machine.
     """
-    return next((_urls(each) for each in server.listeners if each.tcp_address is not None), [])
+    tcp = (each for each in server.listeners if each.tcp_address is not None)
+    return next((_urls(each, server.prefix) for each in tcp), [])
 
 
-def _urls(listener: Listener) -> list[str]:
+def _urls(listener: Listener, prefix: str) -> list[str]:
     assert listener.tcp_address is not None, "no TCP socket"
     host, port = listener.tcp_address
-    return [f"{url_of(each, port)}/" for each in _hosts(host, listener)]
+    return [f"{url_of(each, port)}{prefix}/" for each in _hosts(host, listener)]
 
 
 def _hosts(host: str, listener: socket.socket) -> list[str]:

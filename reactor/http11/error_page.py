@@ -4,8 +4,9 @@
     Error 404: file not found
     [/files/photos/]  [Start page]          the folder of the requested path, and /
 
-1. The links are relative, made of dots and slashes only. So they are right behind a proxy that adds a
-   prefix, and a path such as ``//evil.example/`` cannot lead to another host.
+1. The links are relative, made of dots and slashes only. So they are right behind a proxy that removes a
+   prefix, and a path such as ``//evil.example/`` cannot lead to another host. Only the link from a path
+   outside the prefix of the server is absolute.
 2. The reason and the folder are escaped. The policy of the page allows nothing but its own style.
 3. A malformed request (ProtocolError) gets plain text: its headers cannot be relied on.
 4. A ProblemError gets JSON, whatever the client accepts (RFC 9457).
@@ -13,6 +14,7 @@
 
 import json
 from html import escape
+from urllib.parse import unquote
 
 from reactor.http11.accept import prefers_html
 from reactor.http11.errors import HTTPError, ProblemError, ProtocolError
@@ -68,10 +70,14 @@ def _page(request: Request, error: HTTPError) -> str:
 def _links(request: Request) -> str:
     """Return links to the folder of the requested path, unless it is the root, and to the root."""
     *folders, last = request.target.segments or ("",)
-    start = f'<a href="{"../" * len(folders) or "./"}">Start page</a>'
+    site = request.head.site
+    own_prefix = unquote(site.prefix.removeprefix(site.removed)).split("/")[1:]
+    if folders[: site.depth] != own_prefix:
+        return f'<a href="{site.prefix}/">Start page</a>'
+    start = f'<a href="{"../" * (len(folders) - site.depth) or "./"}">Start page</a>'
     up = "./"
     if not last and request.method != "POST":  # the folder has the error; a form is sent to its own page
         folders, up = folders[:-1], "../"
-    if not folders:
+    if len(folders) <= site.depth:
         return start
     return f'<a href="{up}"><bdi>/{escape("/".join(folders))}/</bdi></a> {start}'

@@ -14,7 +14,7 @@ response: a response to HEAD has no content (RFC 9110, 9.3.2). Its result never 
 
 import re
 from collections.abc import Callable
-from functools import lru_cache
+from functools import lru_cache, partial
 
 from reactor.http11.accept import preferred_coding
 from reactor.http11.cache import BoundedCache
@@ -32,7 +32,7 @@ from reactor.http11.grammar import (
     match_version,
 )
 from reactor.http11.headers import HeaderLine, Headers, combine, read_header_line
-from reactor.http11.message import Head, Request
+from reactor.http11.message import ROOT_SITE, Head, Request, Site
 from reactor.http11.target import Target, check_host, origin_form, read_target
 from reactor.settings import Settings, format_size
 
@@ -56,10 +56,12 @@ class HeadReader:
 
     ``heads`` caches parsed heads by the bytes of the whole head; ``chunk_sizes``, used by ``ChunkedReader``,
     caches the sizes of chunks, and the lengths of their extensions, by their first lines. A result depends on
-    the bytes alone.
+    the bytes alone. ``prefix`` is the path prefix of the server. ``accepts_https`` is true if a trusted proxy
+    may send targets with https.
     """
 
     __slots__ = (
+        "_accepts_https",
         "_interpret",
         "_match",
         "_match_lines",
@@ -69,8 +71,9 @@ class HeadReader:
         "settings",
     )
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, prefix: str = "", accepts_https: bool = False) -> None:
         self.settings = settings
+        self._accepts_https = accepts_https
         # Up to this length, neither the head nor any line of it can be too long.
         self._max_unchecked = min(settings.max_request_line, settings.max_field_line, settings.max_head - 4)
         # The number of lines is part of the expression: counting them takes 0.2 us.
@@ -78,7 +81,9 @@ class HeadReader:
         self._match_lines = _compile(FIELD_LINES, settings.max_fields)
         self.heads = BoundedCache[bytes, ParsedHead](512, MAX_CACHED_HEAD)
         # A key is at most one head: with the default limits, 64 entries hold at most 2 MiB.
-        self._interpret = lru_cache(maxsize=64)(_interpret)
+        self._interpret = lru_cache(maxsize=64)(
+            partial(_interpret, Site(prefix=prefix) if prefix else ROOT_SITE)
+        )
         self.chunk_sizes = BoundedCache[bytes, tuple[int, int]](512, 32)
 
     def read(self, data: bytes) -> ParsedHead:
@@ -93,7 +98,7 @@ class HeadReader:
         if other_target is None and method != "CONNECT":
             target = origin_form(path, query)
         else:
-            target = read_target(method, data.split(b" ", 2)[1])
+            target = read_target(method, data.split(b" ", 2)[1], self._accepts_https)
         head = self._interpret(minor_version, tuple(find_interpreted(data)))
         headers = Headers(data)
         if target.authority is not None:  # RFC 9112, 3.2.2: it replaces Host
@@ -112,7 +117,7 @@ class HeadReader:
         if data.find(b"\r\n", start) >= 0:  # saves the next search while a long line arrives in pieces
             end = data.find(b"\r\n")  # of the request line, and new if it is not before start
             if end >= start and (fault is None or end < fault[0]):
-                fault = _request_line_fault(data, end) or fault
+                fault = _request_line_fault(data, end, self._accepts_https) or fault
         _check_beginning("request head", data, start, fault)
 
     def read_trailers(self, data: bytes) -> None:
@@ -183,13 +188,13 @@ def _skip_line_ends(data: bytes, limit: int) -> int:
     return len(data) if match is None else match.start()
 
 
-def _request_line_fault(data: bytes, end: int) -> Fault | None:
+def _request_line_fault(data: bytes, end: int, accepts_https: bool = False) -> Fault | None:
     """Return the fault if the request line, which ends at ``end``, is invalid."""
     try:
         method, target, version = data[:end].split(b" ", 2)
         name = _read_method(method)
         _read_version(version)
-        read_target(name, target)
+        read_target(name, target, accepts_https)
     except ProtocolError as error:
         return end, error
     except ValueError:
@@ -233,7 +238,7 @@ find_interpreted = re.compile(
 ).findall
 
 
-def _interpret(minor_version: bytes, lines: tuple[bytes, ...]) -> Head:
+def _interpret(site: Site, minor_version: bytes, lines: tuple[bytes, ...]) -> Head:
     """Interpret header lines together; raise ProtocolError if they are invalid or contradict each other."""
     version = min(int(minor_version), 1)  # RFC 9110, 2.5: a higher one is served as our own
     value_of = combine(map(read_header_line, lines)).get
@@ -249,6 +254,7 @@ def _interpret(minor_version: bytes, lines: tuple[bytes, ...]) -> Head:
         _expects_continue(value_of("expect"), version),
         preferred_coding(value_of("accept-encoding")),
         host,
+        site,
     )
 
 

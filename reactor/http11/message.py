@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from http import HTTPStatus
 from threading import RLock
 from types import MappingProxyType
-from typing import Protocol, Self
+from typing import NamedTuple, Protocol, Self
 from urllib.parse import quote
 
 from reactor.http11.body import JSONValue, read_json, read_text
@@ -58,6 +58,28 @@ def reason_phrase(status: int) -> str:
     return _PHRASES.get(status, "Unknown")
 
 
+class Site(NamedTuple):
+    """How clients reach the server: the scheme, and the path prefix, of its URLs.
+
+    ``removed`` is the part of the prefix that a proxy has removed from the target of the request. The rest is
+    the prefix of the server itself, with which the target begins. ``is_forwarded`` is true if a trusted proxy
+    has named the scheme, the host or the prefix.
+    """
+
+    scheme: str = "http"
+    prefix: str = ""
+    removed: str = ""
+    is_forwarded: bool = False
+
+    @property
+    def depth(self) -> int:
+        """The number of segments with which targets begin: those of the server's own prefix."""
+        return self.prefix.count("/") - self.removed.count("/")
+
+
+ROOT_SITE = Site()
+
+
 class Head:
     """The version of a request and what its headers mean to the server; immutable, shared by many requests.
 
@@ -65,10 +87,11 @@ class Head:
     body and -1 for a chunked one. ``keep_alive`` is true if the client allows further requests on the
     connection, ``expects_continue`` if it waits for 100 (Continue). ``coding`` is the preferred content
     coding, "gzip" or "x-gzip", or None for identity. ``host`` is the value of Host, or the authority of
-    the target, which replaces it; None without either, which is valid in HTTP/1.0 only.
+    the target, which replaces it; None without either, which is valid in HTTP/1.0 only. ``site`` is what the
+    server, and trusted proxies, add to it.
     """
 
-    __slots__ = ("coding", "expects_continue", "host", "keep_alive", "length", "version")
+    __slots__ = ("coding", "expects_continue", "host", "keep_alive", "length", "site", "version")
 
     def __init__(
         self,
@@ -78,6 +101,7 @@ class Head:
         expects_continue: bool = False,
         coding: str | None = None,
         host: str | None = None,
+        site: Site = ROOT_SITE,
     ) -> None:
         self.version = version
         self.length = length
@@ -85,10 +109,19 @@ class Head:
         self.expects_continue = expects_continue
         self.coding = coding
         self.host = host
+        self.site = site
 
-    def with_host(self, host: str) -> "Head":
-        """Return a copy with another host."""
-        return Head(self.version, self.length, self.keep_alive, self.expects_continue, self.coding, host)
+    def with_host(self, host: str | None, site: Site | None = None) -> "Head":
+        """Return a copy with another host, and perhaps another site."""
+        return Head(
+            self.version,
+            self.length,
+            self.keep_alive,
+            self.expects_continue,
+            self.coding,
+            host,
+            self.site if site is None else site,
+        )
 
 
 class Request:
@@ -98,7 +131,12 @@ class Request:
     memory, b"" otherwise; ``upload`` is the result of any other sink, such as a file to commit, otherwise
     None. ``route`` is the pattern of the matching route, such as "/files/{name...}", and ``params`` holds the
     path parameters, percent-decoded. Both are set when the request is routed. ``peer`` is the client's IP
-    address, "" without a connection.
+    address, "" without a connection; ``unix`` for a client of a Unix socket.
+
+    Behind a trusted proxy, ``peer``, ``scheme``, ``prefix`` and ``head.host`` are those of its client.
+    ``path`` and ``target`` are always as received. An application that makes an absolute path, for a link, a
+    Location or the Path of a cookie, puts ``prefix`` in front of the path of its route:
+    ``Response.redirect(request.prefix + "/login")``. A relative URL needs no prefix.
     """
 
     __slots__ = ("content", "head", "headers", "method", "params", "peer", "route", "target", "upload")
@@ -131,6 +169,24 @@ class Request:
     def version(self) -> str:
         """The protocol's name and version, "HTTP/1.0" or "HTTP/1.1"."""
         return f"HTTP/1.{self.head.version}"
+
+    @property
+    def scheme(self) -> str:
+        """The scheme of the URL, "https" only if a trusted proxy says so, else "http"."""
+        return self.head.site.scheme
+
+    @property
+    def prefix(self) -> str:
+        """The path of the URL in front of that of the route, such as "/share"; usually empty.
+
+        It is percent-encoded, and ends without a slash.
+        """
+        return self.head.site.prefix
+
+    @property
+    def url_path(self) -> str:
+        """The path of the URL as the client knows it: ``path``, behind what a proxy has removed."""
+        return self.head.site.removed + self.target.path
 
     # These parse at each use, and raise HTTPError if the client sent something else.
 
@@ -320,7 +376,8 @@ class Response:
     def redirect(cls, location: str, status: int = 302, headers: HeaderSource = ()) -> Self:
         """Redirect the client to another URL, which may be relative; raise ValueError for another status.
 
-        Use 303 after a form: the client gets the other URL with GET (RFC 9110, 15.4.4).
+        Use 303 after a form: the client gets the other URL with GET (RFC 9110, 15.4.4). The location is sent
+        as given: put ``request.prefix`` in front of an absolute path.
         """
         if status not in REDIRECTS:
             raise ValueError(f"invalid redirect status: {status!r} (expected one of {REDIRECTS})")

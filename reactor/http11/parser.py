@@ -21,6 +21,7 @@ from reactor.http11.errors import HTTPError, ProtocolError
 from reactor.http11.framing import CHUNKED, BodyReader, LengthReader
 from reactor.http11.head import MAX_CACHED_HEAD, HeadReader, parse_partial_head
 from reactor.http11.message import Head, Request
+from reactor.http11.proxy_header import ProxyHeader, read_proxy_header
 
 # RFC 9112, 2.2: empty lines before a request line are skipped; limited, so that a client cannot keep a
 # connection busy with them.
@@ -99,6 +100,16 @@ class Parser:
         assert self._view is None, "a view of the body is left"
         assert not self.buffered, "bytes of the body are buffered"
         self._view = view
+
+    def next_proxy_header(self) -> ProxyHeader | None:
+        """Return the PROXY header, with which the connection begins; None if more bytes are needed.
+
+        Raise ProtocolError if there is none, or if it is malformed.
+        """
+        header = read_proxy_header(self._buffer)
+        if header is not None:
+            self._next_message(header.length)
+        return header
 
     def next_request(self) -> Request | None:
         """Return the next request whose head is complete; None if more bytes are needed.

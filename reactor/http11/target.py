@@ -24,6 +24,9 @@ from urllib.parse import unquote_to_bytes
 from reactor.http11.errors import ProtocolError, quote
 from reactor.http11.grammar import match_absolute_form, match_host, match_origin_form, replace_raw
 
+# RFC 9110, 7.4: the reason for 421.
+NOT_SECURED = "https target on a plain HTTP connection"
+
 
 class Target:
     """A parsed request target.
@@ -38,9 +41,12 @@ class Target:
     Requests with the same cached head share one target, so that it caches what depends on the head alone.
     ``cached_route`` is the result of routing: the version of the routes, the route, and the path parameters.
     ``cached_texts`` is two parts of the line in the access log: the request line; Referer and User-Agent.
+    ``cached_client`` is what a trusted proxy reports with this head; requests of other peers do not use it.
     """
 
-    __slots__ = ("authority", "cached_route", "cached_texts", "path", "query", "segments")
+    __slots__ = ("authority", "cached_client", "cached_route", "cached_texts", "path", "query", "segments")
+
+    scheme = "http"  # of an absolute-form
 
     def __init__(
         self, path: str, segments: tuple[str, ...], query: str | None = None, authority: str | None = None
@@ -51,28 +57,46 @@ class Target:
         self.authority = authority
         self.cached_route: tuple[object, object, Mapping[str, str]] | None = None
         self.cached_texts: tuple[str, str] | None = None
+        self.cached_client: object = None
+
+    def copy(self) -> "Target":
+        """Return a copy with empty caches, for a request that differs from others with the same head."""
+        return type(self)(self.path, self.segments, self.query, self.authority)
 
     def __str__(self) -> str:
-        scheme = "" if self.authority is None else f"http://{self.authority}"
+        scheme = "" if self.authority is None else f"{self.scheme}://{self.authority}"
         query = "" if self.query is None else f"?{self.query}"
         return f"{scheme}{self.path}{query}"
 
 
-def read_target(method: str, target: bytes) -> Target:
-    """Parse a request target; raise ProtocolError: 400 for an invalid one, 421 for one with https."""
+class SecureTarget(Target):
+    """An absolute-form with https: a proxy with TLS may pass it on as received."""
+
+    __slots__ = ()
+
+    scheme = "https"
+
+
+def read_target(method: str, target: bytes, accepts_https: bool = False) -> Target:
+    """Parse a request target; raise ProtocolError: 400 for an invalid one, 421 for one with https.
+
+    With ``accepts_https``, the latter is a ``SecureTarget``, whose scheme is checked when it is routed.
+    """
     if method == "CONNECT":
         return _read_authority_form(target)
     match = match_origin_form(target)
     if match is None:
-        return _read_other_form(method, target)
+        return _read_other_form(method, target, accepts_https)
     return origin_form(match[1], match[2])
 
 
-def origin_form(path_bytes: bytes, query: bytes | None, authority: str | None = None) -> Target:
+def origin_form(
+    path_bytes: bytes, query: bytes | None, authority: str | None = None, kind: type[Target] = Target
+) -> Target:
     """Return the target of a path and a query that match the grammar; raise ProtocolError(400)."""
     path = path_bytes.decode("ascii")
     segments = path[1:].split("/") if "%" not in path else _decoded_segments(path)
-    return Target(path, tuple(segments), query if query is None else query.decode("ascii"), authority)
+    return kind(path, tuple(segments), query if query is None else query.decode("ascii"), authority)
 
 
 def check_host(host: bytes) -> None:
@@ -87,7 +111,7 @@ def check_host(host: bytes) -> None:
             raise ProtocolError(400, "malformed IPv6 address in the host") from None
 
 
-def _read_other_form(method: str, target: bytes) -> Target:
+def _read_other_form(method: str, target: bytes, accepts_https: bool) -> Target:
     if target == b"*" and method == "OPTIONS":
         return Target("*", ())
     match = match_absolute_form(target)
@@ -97,11 +121,12 @@ def _read_other_form(method: str, target: bytes) -> Target:
     check_host(authority)
     if not authority or authority.startswith(b":"):
         raise ProtocolError(400, "request target without a host")  # RFC 9110, 4.2.1
-    if target[:5].lower() == b"https":  # RFC 9110, 7.4: this connection is not secured
-        raise ProtocolError(421, "https target on a plain HTTP connection")
+    kind = SecureTarget if target[:5].lower() == b"https" else Target
+    if kind is SecureTarget and not accepts_https:
+        raise ProtocolError(421, NOT_SECURED)
     if not path_bytes and method == "OPTIONS" and query is None:  # RFC 9112, 3.2.4
-        return Target("*", (), None, authority.decode("ascii"))
-    return origin_form(path_bytes or b"/", query, authority.decode("ascii"))
+        return kind("*", (), None, authority.decode("ascii"))
+    return origin_form(path_bytes or b"/", query, authority.decode("ascii"), kind)
 
 
 def _read_authority_form(target: bytes) -> Target:

@@ -72,9 +72,9 @@ def record_of(connection: InstrumentedConnection) -> ConnectionRecord:
     """
     state = connection.state
     record = ConnectionRecord(
-        connection, connection.entered_at, state, "" if state is State.ACCEPTED else UNSEEN
+        connection, connection.entered_at, state, "" if state is connection.first_state else UNSEEN
     )
-    if state is not State.ACCEPTED and state is not State.IDLE:
+    if state is not connection.first_state and state is not State.IDLE:
         record.redactor.hide()  # part of a head or body may have been received
         record.partly_sent = True  # possibly
     return record
@@ -151,7 +151,7 @@ class Snapshot(Subscriber):
     def on_opened(self, kind: EventKind, when: float, connection: InstrumentedConnection) -> None:
         """Create the record of a connection."""
         self.totals["accepted"] += 1
-        self.records[connection.number] = ConnectionRecord(connection, when, State.ACCEPTED)
+        self.records[connection.number] = ConnectionRecord(connection, when, connection.first_state)
 
     def on_state_changed(
         self, kind: EventKind, when: float, connection: InstrumentedConnection, before: State, after: State
@@ -160,6 +160,8 @@ class Snapshot(Subscriber):
         self.moves[before.index][after.index] += 1
         record = self._record(connection)
         record.enter(when, before, after)
+        if before is State.RECEIVING_PROXY_HEADER:
+            record.peer = peer_of(connection)
         if after is State.IDLE:
             record.redactor.reset()
 

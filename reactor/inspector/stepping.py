@@ -126,9 +126,9 @@ class InspectedConnection(InstrumentedConnection):
         assert isinstance(reactor, SteppedReactor)
         self._reactor = reactor
         super().__init__(context, sock, peer)
-        if State.ACCEPTED.name in reactor.control.break_on_states:
+        if self.state.name in reactor.control.break_on_states:
             # The connection is not registered with the server yet: hold the loop before the next event.
-            reactor.control.hit_breakpoint(f"c{self.number} enters ACCEPTED")
+            reactor.control.hit_breakpoint(f"c{self.number} enters {self.state.name}")
 
     def on_state_change(self, before: State, after: State) -> None:
         """Emit STATE_CHANGED, and hold the loop if a breakpoint is set for the state."""

@@ -90,12 +90,11 @@ class Recorder(Protocol):
 class UnsentExchanges:
     """The exchanges of one connection whose responses are not completely sent."""
 
-    __slots__ = ("_exchanges", "_log", "number", "peer")
+    __slots__ = ("_exchanges", "_log", "number")
 
-    def __init__(self, log: Recorder, peer: str, number: int) -> None:
+    def __init__(self, log: Recorder, number: int) -> None:
         self._log = log
         self._exchanges: list[Exchange] = []
-        self.peer = peer
         self.number = number
 
     def begin(self, exchange: Exchange, start_offset: int) -> None:
@@ -212,7 +211,7 @@ class AccessLog:
             texts = request.target.cached_texts = _client_texts(request)
         line, origin = texts
         return (
-            f"{unsent.peer} - - [{when}] {line} {exchange.status} {body_bytes or '-'} "
+            f"{request.peer} - - [{when}] {line} {exchange.status} {body_bytes or '-'} "
             f"{origin} {duration} c{unsent.number}#{exchange.number}\n"
         )
 
@@ -222,7 +221,7 @@ class AccessLog:
         is_parsed = bool(request.target.path)
         entry = {
             "time": when,
-            "peer": unsent.peer,
+            "peer": request.peer,
             "method": shorten(request.method, json.dumps, 6) if is_parsed else None,
             "target": shorten(str(request.target), json.dumps, 6) if is_parsed else None,
             "version": request.version if is_parsed else None,

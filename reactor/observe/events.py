@@ -230,12 +230,15 @@ def deadline_name(handler: EventHandler) -> str:
 
 
 def peer_of(connection: Connection) -> str:
-    """Return the client's host and port, or only the host if the connection is closed."""
+    """Return the client's host and port, or only the host if the port is not known.
+
+    It is not for a closed connection, a Unix socket, and a client that a PROXY header names.
+    """
     try:
         address = connection.handle.getpeername()
     except (OSError, AttributeError):
         return connection.peer
-    if not isinstance(address, tuple):  # the path of a Unix socket
+    if not isinstance(address, tuple) or address[0] != connection.peer:  # a tuple only for TCP
         return connection.peer
     port = address[1]
     return f"[{connection.peer}]:{port}" if ":" in connection.peer else f"{connection.peer}:{port}"

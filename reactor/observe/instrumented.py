@@ -119,7 +119,7 @@ class InstrumentedReactor(Reactor):
 class InstrumentedConnection(Connection):
     """A connection of a server whose reactor is an ``InstrumentedReactor``."""
 
-    __slots__ = ("_called_at", "_clock", "_emit", "_returned_at", "entered_at", "opened_at")
+    __slots__ = ("_called_at", "_clock", "_emit", "_returned_at", "entered_at", "first_state", "opened_at")
 
     def __init__(self, context: ServerContext, sock: socket.socket, peer: str) -> None:
         reactor = context.reactor
@@ -127,6 +127,7 @@ class InstrumentedConnection(Connection):
         self._emit: Emit = reactor.emit
         self._clock = reactor.clock
         super().__init__(context, sock, peer)
+        self.first_state = self.state
         # When the connection was accepted, and entered its state, in seconds of the reactor's clock.
         self.opened_at = self.entered_at = self._clock()
         # When the handler of the latest response was called, and when it returned.

@@ -18,7 +18,7 @@ import json
 from reactor.event_handler import EventHandler
 from reactor.http11.target import Target
 from reactor.observe.instrumented import InstrumentedConnection
-from reactor.server.connection import ACCEPTED, CLOSED, Connection
+from reactor.server.connection import CLOSED, Connection
 from reactor.server.state import State
 
 MAX_LENGTH = 100  # characters of a method, a target, a route or a reason
@@ -133,7 +133,7 @@ class Track:
         descriptor = connection.handle.fileno()
         self.args = f'"connection":{connection.number}' + ("" if descriptor < 0 else f',"fd":{descriptor}')
         self.held = 0
-        self._state = ACCEPTED
+        self._state = connection.first_state
         self._id = f'{_ON_LOOP},"cat":"connection","id":"c{connection.number}"'
         self._answered = self._begin_line("n", "answered")
         self._changes: dict[int, tuple[str, str]] = {}  # by the indexes of both states
@@ -144,7 +144,7 @@ class Track:
     def began(self, at: str) -> str:
         """Return the lines that start the connection and its first state."""
         first = f'{self._begin_line("b", "connection")}{at},"args":{{{self.args}}}}},\n'
-        return f"{first}{self._begin_line('b', ACCEPTED.name)}{at}}},\n"
+        return f"{first}{self._begin_line('b', self._state.name)}{at}}},\n"
 
     def changed(self, after: State, at: str) -> str:
         """Return the lines that end the current state and start the next one, except CLOSED."""

@@ -32,6 +32,7 @@ from enum import Enum, auto
 from math import inf
 
 from reactor.event_handler import EventHandler, Interest
+from reactor.http11.proxy_header import UNIX
 from reactor.server.connection import Connection
 from reactor.server.context import ServerContext
 from reactor.server.listen import Listener
@@ -47,8 +48,6 @@ SHARED_ACCEPTS = 16  # connections that a worker process accepts per turn
 # Limits for draining the accept queue when the server stops: seconds, and connections.
 DRAIN_TIME = 1.0
 MAX_DRAINED = 4096
-# The peer of a connection over a Unix socket, whose clients have no address.
-UNIX_PEER = "unix"
 # accept(2): out of file descriptors (process or system), or out of memory.
 _EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 
@@ -95,7 +94,8 @@ class Acceptor(EventHandler):
         self._context = context
         self._limit = limit
         self._sharing = sharing
-        self._peer = UNIX_PEER if listener.family == socket.AF_UNIX else None  # None: the client's address
+        # Clients of a Unix socket have no address.
+        self._peer = UNIX if listener.family == socket.AF_UNIX else None
         self._quiet_until = -inf  # a pause is logged at most once a minute
         self._drain_ends = inf  # a time of the reactor's clock
         self._drained = 0  # connections accepted while draining
@@ -250,7 +250,7 @@ class Acceptor(EventHandler):
                 return sorted(answered, key=lambda each: (-each.deadline, -each.number))
         idle = [each for each in connections if each.is_between_requests]
         delayed = [each for each in connections if each.is_delayed]
-        silent = [each for each in idle if each.state is State.ACCEPTED]
+        silent = [each for each in idle if each.state in (State.ACCEPTED, State.RECEIVING_PROXY_HEADER)]
         dispensable = [each for each in connections if each.is_dispensable] if idle else []
         return sorted(
             delayed or silent or dispensable or idle, key=lambda each: (-each.deadline, -each.number)

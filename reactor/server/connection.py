@@ -1,29 +1,37 @@
 """A connection: a state machine that parses requests, calls handlers and sends responses.
 
-    State              Waits for  Timeout      On timeout      Successors
-    ACCEPTED           READ       first_octet  close           RECEIVING_HEAD RECEIVING_CONTENT CONTINUING
-                                                               RESPONDING YIELDING DRAINING CLOSED
-    IDLE               READ       keep_alive   close           RESPONDING RECEIVING_HEAD RECEIVING_CONTENT
-                                                               CONTINUING YIELDING DRAINING CLOSED
-    RECEIVING_HEAD     READ       head         answer 408      RESPONDING RECEIVING_CONTENT CONTINUING
-                                                               YIELDING IDLE CLOSED
-    CONTINUING         WRITE      stall        reset           RECEIVING_CONTENT CLOSED
-    RECEIVING_CONTENT  READ       content      measure rate    RESPONDING YIELDING IDLE RECEIVING_HEAD CLOSED
-    RESPONDING         WRITE      stall        reset           IDLE RECEIVING_HEAD RECEIVING_CONTENT
-                                                               CONTINUING YIELDING WAITING AWAITING_RESULT
-                                                               FINISHING CLOSED
-    YIELDING           -          -            -               RESPONDING RECEIVING_HEAD RECEIVING_CONTENT
-                                                               CONTINUING IDLE CLOSED
-    WAITING            READ       heartbeat    send heartbeat  RESPONDING FINISHING CLOSED
-    AWAITING_RESULT    READ       result       answer 503      RESPONDING CLOSED
-    FINISHING          WRITE      stall        reset           DRAINING WAITING CLOSED
-    DRAINING           READ       linger       close           CLOSED
-    CLOSED             -          -            -               -
+    State                   Waits for  Timeout       On timeout      Successors
+    RECEIVING_PROXY_HEADER  READ       proxy_header  close           ACCEPTED DRAINING CLOSED
+    ACCEPTED                READ       first_octet   close           RECEIVING_HEAD RECEIVING_CONTENT
+                                                                     CONTINUING RESPONDING YIELDING DRAINING
+                                                                     CLOSED
+    IDLE                    READ       keep_alive    close           RESPONDING RECEIVING_HEAD
+                                                                     RECEIVING_CONTENT CONTINUING YIELDING
+                                                                     DRAINING CLOSED
+    RECEIVING_HEAD          READ       head          answer 408      RESPONDING RECEIVING_CONTENT CONTINUING
+                                                                     YIELDING IDLE CLOSED
+    CONTINUING              WRITE      stall         reset           RECEIVING_CONTENT CLOSED
+    RECEIVING_CONTENT       READ       content       measure rate    RESPONDING YIELDING IDLE RECEIVING_HEAD
+                                                                     CLOSED
+    RESPONDING              WRITE      stall         reset           IDLE RECEIVING_HEAD RECEIVING_CONTENT
+                                                                     CONTINUING YIELDING WAITING
+                                                                     AWAITING_RESULT FINISHING CLOSED
+    YIELDING                -          -             -               RESPONDING RECEIVING_HEAD
+                                                                     RECEIVING_CONTENT CONTINUING IDLE CLOSED
+    WAITING                 READ       heartbeat     send heartbeat  RESPONDING FINISHING CLOSED
+    AWAITING_RESULT         READ       result        answer 503      RESPONDING CLOSED
+    FINISHING               WRITE      stall         reset           DRAINING WAITING CLOSED
+    DRAINING                READ       linger        close           CLOSED
+    CLOSED                  -          -             -               -
 
 A timeout starts when the state is entered. In RESPONDING and FINISHING it restarts whenever the socket
 accepts a part of the response, a stream has nothing to send, or a check finds that the client has read
 something (``write_timeout.py``). In RECEIVING_CONTENT it is the *rate window*, over which the rate of the
 request body is measured. If the body was fast enough, the next window starts.
+
+With the PROXY protocol, a connection of a trusted proxy begins in RECEIVING_PROXY_HEADER; the bytes behind
+the header are those of the first request. The address in it is that of the client from then on. A malformed
+header closes the connection without a response.
 
 The first byte of a request leads from IDLE to RECEIVING_HEAD; a complete request leads straight to
 RESPONDING. After the response is sent, the next state depends on the receive buffer: IDLE if it is empty,
@@ -58,6 +66,7 @@ from reactor.http11.error_page import error_response
 from reactor.http11.errors import HTTPError, LoginError, ProtocolError
 from reactor.http11.message import HeaderPairs, Request, Response
 from reactor.http11.parser import PHASE_CONTENT, PHASE_ENDED, PHASE_HEAD, PHASE_IDLE, Parser
+from reactor.http11.proxy_header import UNIX
 from reactor.http11.results import ResultError, name_of_function, to_response, with_missing_headers
 from reactor.http11.serializer import ChunkSource, has_length, interim
 from reactor.http11.target import Target
@@ -87,6 +96,7 @@ CLOSING = frozenset({408, 411, 500})
 STOP_GRACE = 1.0
 
 # Enum members used for each request, bound once: in Python 3.11, State.IDLE takes 50 ns longer than IDLE.
+RECEIVING_PROXY_HEADER = State.RECEIVING_PROXY_HEADER
 ACCEPTED = State.ACCEPTED
 IDLE = State.IDLE
 RECEIVING_HEAD = State.RECEIVING_HEAD
@@ -110,6 +120,7 @@ class Connection(EventHandler, ConnectionHooks):
         "_context",
         "_hooks",
         "_parser",
+        "_proxies",
         "_request_body",
         "_streamed_target",
         "_unsent_exchanges",
@@ -123,7 +134,11 @@ class Connection(EventHandler, ConnectionHooks):
     )
 
     def __init__(self, context: ServerContext, sock: socket.socket, peer: str) -> None:
-        super().__init__(sock, ACCEPTED.interest, context.reactor.now + context.timeouts[ACCEPTED.index])
+        # The proxies that the server trusts, if the peer is one of them, else None.
+        proxies = context.trusted_proxies
+        self._proxies = proxies if proxies is not None and proxies.trusts(peer) else None
+        first = ACCEPTED if self._proxies is None else context.first_state_of_proxies
+        super().__init__(sock, first.interest, context.reactor.now + context.timeouts[first.index])
         self._context = context
         self._hooks = self.active_hooks()
         self._parser = Parser(context.head_reader)
@@ -135,10 +150,10 @@ class Connection(EventHandler, ConnectionHooks):
         self.peer = peer
         self.number = context.allocate_number()
         recorder = self.recorder()
-        self._unsent_exchanges = None if recorder is None else UnsentExchanges(recorder, peer, self.number)
+        self._unsent_exchanges = None if recorder is None else UnsentExchanges(recorder, self.number)
         self.served = 0  # requests answered, including refused ones
         self.route: Route | None = None  # of the latest request
-        self.state = ACCEPTED
+        self.state = first
 
     def __repr__(self) -> str:
         route = f" {self.route.template}" if self.route is not None and self.route.template else ""
@@ -149,7 +164,7 @@ class Connection(EventHandler, ConnectionHooks):
     @property
     def is_between_requests(self) -> bool:
         """True between requests, and before the first one."""
-        return self.state is IDLE or self.state is ACCEPTED
+        return self.state is IDLE or self.state is ACCEPTED or self.state is RECEIVING_PROXY_HEADER
 
     @property
     def is_dispensable(self) -> bool:
@@ -214,7 +229,7 @@ class Connection(EventHandler, ConnectionHooks):
         """Answer the requests that have been received, then close (graceful shutdown)."""
         reactor = self._context.reactor
         reactor.check_thread("Connection.stop()")
-        if self.state is ACCEPTED:
+        if self.state is ACCEPTED or self.state is RECEIVING_PROXY_HEADER:
             self.deadline = min(self.deadline, reactor.now + STOP_GRACE)
         elif self.state is IDLE:
             self._end_idle()
@@ -254,10 +269,34 @@ class Connection(EventHandler, ConnectionHooks):
                 self._parser.feed(data)
             else:
                 self._parser.feed_content(data)
-            if state is WAITING or state is AWAITING_RESULT:
-                self._limit_pipelined(self.is_delayed and self._parser.phase is PHASE_ENDED)
-            else:
+            if state.parses_requests:
                 self._process()
+            elif state is RECEIVING_PROXY_HEADER:
+                self._receive_proxy_header()
+            else:
+                self._limit_pipelined(self.is_delayed and self._parser.phase is PHASE_ENDED)
+
+    def _receive_proxy_header(self) -> None:
+        """Take the client's address from a complete PROXY header, and process the request behind it."""
+        try:
+            header = self._parser.next_proxy_header()
+        except ProtocolError as error:
+            log.info("c%d: closed connection of the proxy %s: %s", self.number, self.peer, error.reason)
+            self._close(CloseReason.PROXY_HEADER)
+            return
+        if header is None:
+            return
+        if header.address is not None:
+            self.peer = header.address
+            proxies = self._context.trusted_proxies
+            # The client of a Unix socket of the proxy is not the client of one of this server.
+            if proxies is None or self.peer == UNIX or not proxies.trusts(self.peer):
+                self._proxies = None
+        self._enter(ACCEPTED)
+        if self._context.state is STOPPING:
+            self.stop()
+        if self._parser.buffered:
+            self._process()
 
     def _receive_content(self) -> bytes | memoryview:
         """Receive a part of a body: for sinks that take views into the server's buffer. Raise OSError.
@@ -374,7 +413,11 @@ class Connection(EventHandler, ConnectionHooks):
                     if request is None:
                         return True
                     request.peer = self.peer
-                    self.route = route = self._context.resolve(request)
+                    if self._proxies is None:
+                        route = self._context.resolve(request)
+                    else:
+                        route = self._context.resolve_forwarded(request, self._proxies)
+                    self.route = route
                     if parser.phase is PHASE_CONTENT or route.always_open_sink:
                         compressed += self._begin_content(request, route)
                     else:
@@ -549,7 +592,7 @@ class Connection(EventHandler, ConnectionHooks):
         context, route = self._context, self.route
         assert route is not None, "a failed login without a route"
         now = context.reactor.now
-        delay, refusal = context.failed_logins.refuse(self.peer, error, now)
+        delay, refusal = context.failed_logins.refuse(request.peer, error, now)
         if context.state is STOPPING:
             return False
         # The delay must not keep a received body in memory or on disk.
@@ -644,6 +687,7 @@ class Connection(EventHandler, ConnectionHooks):
             request = self._request_body.request
         elif request is None:
             request, is_routed = self._parser.partial_request(), False
+            request.peer = self.peer
         if isinstance(error, ProtocolError) or error.status in CLOSING or not self._can_discard(request):
             self._parser.end()
         if self.state is not RESPONDING:

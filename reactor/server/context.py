@@ -17,18 +17,22 @@ from weakref import ref
 from reactor.allowed_hosts import AllowedHosts
 from reactor.http11.dates import format_date
 from reactor.http11.deferred import Call, Deferred, call_at_once
+from reactor.http11.errors import HTTPError
 from reactor.http11.head import HeadReader
-from reactor.http11.message import NO_PARAMS, Request
+from reactor.http11.message import NO_PARAMS, Request, Response
 from reactor.http11.serializer import Serializer
+from reactor.http11.target import NOT_SECURED
 from reactor.logs.access_log import AccessLog
 from reactor.loop import Reactor
 from reactor.routing import Route, Router
 from reactor.server.failed_logins import FailedLogins
+from reactor.server.prefix import Prefix
 from reactor.server.request_body import RequestBody
 from reactor.server.state import State
 from reactor.server.write_buffer import SendFile
 from reactor.server.write_timeout import Unacknowledged, unacknowledged
 from reactor.settings import Settings
+from reactor.trusted_proxies import TrustedProxies
 
 if TYPE_CHECKING:
     from reactor.server.connection import Connection
@@ -65,7 +69,9 @@ class ServerContext:
     and clock. Requests for hosts outside ``allowed_hosts`` get 403; None allows every host. ``call_soon`` is
     None if no other thread uses the loop. ``in_worker`` calls a function in a worker thread;
     ``worker_queue_is_full`` returns whether too many functions are waiting for one.
-    ``connection_numbers`` are 1, 2, ... by default.
+    ``connection_numbers`` are 1, 2, ... by default. Connections of ``trusted_proxies`` must begin with a
+    PROXY header if ``proxy_protocol`` is true. ``prefix`` is the path prefix of the server, which
+    ``read_prefix`` has checked.
     """
 
     def __init__(
@@ -83,6 +89,9 @@ class ServerContext:
         in_worker: Call = call_at_once,
         worker_queue_is_full: Callable[[], bool] = bool,  # False
         connection_numbers: Iterator[int] | None = None,
+        trusted_proxies: TrustedProxies | None = None,
+        proxy_protocol: bool = False,
+        prefix: str = "",
     ) -> None:
         self.reactor = reactor
         self.router = router
@@ -94,7 +103,10 @@ class ServerContext:
         self.in_worker = in_worker
         self.worker_queue_is_full = worker_queue_is_full
         self._allowed_hosts = allowed_hosts
-        self.head_reader = HeadReader(settings)
+        self.trusted_proxies = trusted_proxies
+        self.first_state_of_proxies = State.RECEIVING_PROXY_HEADER if proxy_protocol else State.ACCEPTED
+        self._prefix = Prefix(prefix, router) if prefix else None
+        self.head_reader = HeadReader(settings, prefix, trusted_proxies is not None)
         self.serializer = Serializer()
         # Timeouts in seconds, indexed by State.index.
         self.timeouts: tuple[float, ...] = tuple(
@@ -137,12 +149,24 @@ class ServerContext:
             version = self.router.version  # read first: a route may be added during the lookup
             if self._allowed_hosts is not None and not self._allowed_hosts.allows(request.head.host):
                 route, params = self._allowed_hosts.error_route, NO_PARAMS
-            else:
+            elif request.target.scheme == "https" and request.scheme != "https":
+                route, params = _NOT_SECURED, NO_PARAMS
+            elif self._prefix is None:
                 route, params = self.router.resolve(request.method, request.target.segments)
+            else:
+                route, params = self._prefix.resolve(request.method, request.target.segments)
             request.target.cached_route = version, route, params
         request.params = params
         request.route = route.template
         return route
+
+    def resolve_forwarded(self, request: Request, proxies: TrustedProxies) -> Route:
+        """Return the route of a request that a trusted proxy has sent, and set what the proxy reports."""
+        try:
+            proxies.apply(request)
+        except HTTPError as error:
+            return Route("", partial(_refuse, error), None)
+        return self.resolve(request)
 
     def enter(self, state: ServerState) -> None:
         """Change the state of the server, which never returns to an earlier state."""
@@ -224,3 +248,14 @@ class ServerContext:
         # RFC 9110, 6.6.1: a server with a clock sends Date in every response; a setting turns it off.
         date = f"Date: {format_date(now)}\r\n".encode("ascii") if self.settings.date_header else b""
         self.common_headers = date + self._default_headers
+
+
+def _refuse(error: HTTPError, request: Request) -> Response:
+    raise error
+
+
+def _refuse_https(request: Request) -> Response:
+    raise HTTPError(421, NOT_SECURED)
+
+
+_NOT_SECURED = Route("", _refuse_https, None)

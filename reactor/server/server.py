@@ -27,6 +27,7 @@ from reactor.event_handler import Interest
 from reactor.http11.default_headers import encode_headers
 from reactor.http11.deferred import Deferred
 from reactor.http11.message import HeaderPairs
+from reactor.http11.prefix import read_prefix
 from reactor.logs.access_log import FORMATS, AccessLog
 from reactor.logs.slow_callbacks import SlowCallbackLog
 from reactor.logs.stderr import nonblocking_stderr
@@ -44,6 +45,7 @@ from reactor.server.thread_result import ThreadResult
 from reactor.server.worker_pool import THREADS, WorkerPool, queue_full
 from reactor.settings import Settings
 from reactor.timer import Timer
+from reactor.trusted_proxies import TrustedProxies
 from reactor.wakeup import SignalHandle, Wakeup
 
 log = logging.getLogger("reactor")
@@ -110,6 +112,12 @@ class Server:
 
     ``allowed_hosts`` (host names, or an ``AllowedHosts``) are served in addition to ``localhost`` and IP
     addresses; requests for other hosts get 403. None allows every host.
+
+    ``trusted_proxies`` (IP addresses, networks such as "10.0.0.0/8", and "unix" for connections over a Unix
+    socket) may report the client's address, the scheme, the host and the path prefix of a request, in
+    Forwarded or the X-Forwarded fields: ``Request.peer``, ``scheme``, ``head.host`` and ``prefix``. From
+    other peers, these fields have no meaning. With ``proxy_protocol``, each connection of a trusted proxy
+    must begin with a PROXY header. ``prefix`` is the path, such as "/share", below which the routes are.
     """
 
     def __init__(
@@ -132,6 +140,9 @@ class Server:
         listeners: Sequence[Listener] = (),
         on_stopping: Callable[[], None] | None = None,
         sharing: Sharing | None = None,
+        trusted_proxies: TrustedProxies | Iterable[str] | None = None,
+        proxy_protocol: bool = False,
+        prefix: str = "",
     ) -> None:
         with ExitStack() as opened:  # closed if an argument is invalid, or the server cannot start
             for each in listeners:
@@ -141,6 +152,11 @@ class Server:
             encoded_headers = encode_headers(default_headers)
             if allowed_hosts is not None and not isinstance(allowed_hosts, AllowedHosts):
                 allowed_hosts = AllowedHosts(allowed_hosts)
+            if trusted_proxies is not None and not isinstance(trusted_proxies, TrustedProxies):
+                trusted_proxies = TrustedProxies(trusted_proxies)
+            if proxy_protocol and trusted_proxies is None:
+                raise ValueError("proxy_protocol has no effect without trusted_proxies")
+            self.prefix = read_prefix(prefix)
             clock = clock if instrumentation is None else instrumentation.reactor.clock
             lines = AccessLog(access_log, log_format, clock, wall_clock) if access_log is not None else None
             reserved = 0 if instrumentation is None else instrumentation.descriptors
@@ -176,6 +192,9 @@ class Server:
                 in_worker=self._workers.submit,
                 worker_queue_is_full=self._workers.is_full,
                 connection_numbers=None if sharing is None else sharing.connection_numbers,
+                trusted_proxies=trusted_proxies,
+                proxy_protocol=proxy_protocol,
+                prefix=self.prefix,
             )
             self._acceptors = tuple(
                 Acceptor(self.context, each, limit, instrumentation.make_connection, sharing)
@@ -423,6 +442,9 @@ def serve(
     listeners: Sequence[Listener] = (),
     on_stopping: Callable[[], None] | None = None,
     sharing: Sharing | None = None,
+    trusted_proxies: TrustedProxies | Iterable[str] | None = None,
+    proxy_protocol: bool = False,
+    prefix: str = "",
 ) -> None:
     """Serve until SIGINT or SIGTERM; raise StartError if the server cannot listen.
 
@@ -446,6 +468,9 @@ def serve(
         listeners=listeners,
         on_stopping=on_stopping,
         sharing=sharing,
+        trusted_proxies=trusted_proxies,
+        proxy_protocol=proxy_protocol,
+        prefix=prefix,
     ) as server:
         server.run(lambda: on_ready(server))
 

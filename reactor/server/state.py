@@ -4,19 +4,20 @@ A state defines what the reactor waits for, the timeout, the action on timeout, 
 follow. ``Connection`` changes its state in one method, which asserts that the new state is a successor of the
 old one. The trace, the inspector, the metrics and the simulation use this enum as well.
 
-    ACCEPTED           no byte of a request has been received
-    IDLE               every request is answered, and every response is sent
-    RECEIVING_HEAD     a request head is incomplete
-    CONTINUING         an interim response, such as 100 (Continue), is being sent
-    RECEIVING_CONTENT  a request body is incomplete
-    RESPONDING         a response is being produced or sent
-    YIELDING           requests are left for the next turn: the connection has used its share of this one
-    WAITING            a live stream has no data yet
-    AWAITING_RESULT    the handler has returned a Deferred, whose response is not known yet; or the response
-                       to a failed login is delayed
-    FINISHING          the last response of the connection is being sent
-    DRAINING           the last response is sent, and the client has not closed the connection yet
-    CLOSED             the socket is closed
+    RECEIVING_PROXY_HEADER  the header of the PROXY protocol is incomplete
+    ACCEPTED                no byte of a request has been received
+    IDLE                    every request is answered, and every response is sent
+    RECEIVING_HEAD          a request head is incomplete
+    CONTINUING              an interim response, such as 100 (Continue), is being sent
+    RECEIVING_CONTENT       a request body is incomplete
+    RESPONDING              a response is being produced or sent
+    YIELDING                requests are left for the next turn: the connection has used its share of this one
+    WAITING                 a live stream has no data yet
+    AWAITING_RESULT         the handler has returned a Deferred, whose response is not known yet; or the
+                            response to a failed login is delayed
+    FINISHING               the last response of the connection is being sent
+    DRAINING                the last response is sent, and the client has not closed the connection yet
+    CLOSED                  the socket is closed
 """
 
 from enum import Enum, StrEnum
@@ -47,6 +48,7 @@ class CloseReason(StrEnum):
     HANDLER_FAILED = "handler_failed", "unhandled exception"
     SEND_FAILED = "send_failed", "sending failed: the client is gone"
     BODY_FAILED = "body_failed", "the file or stream that was being sent failed"
+    PROXY_HEADER = "proxy_header", "no valid PROXY header was received"
     COMPLETED = "completed", "the last response was sent"
 
     def __new__(cls, value: str, text: str) -> "CloseReason":
@@ -62,11 +64,13 @@ class State(Enum):
 
     ``timeout`` is the name of a field of ``Settings`` without "_timeout". Like ``on_timeout``, it is None for
     a state without a deadline. ``index`` numbers the states from 0, in the order of the table.
+    ``parses_requests`` is false while received bytes are not parsed as requests.
     """
 
     index: int
     successors: tuple["State", ...]
 
+    RECEIVING_PROXY_HEADER = Interest.READ, "proxy_header", OnTimeout.CLOSE, "ACCEPTED DRAINING CLOSED"
     ACCEPTED = (
         Interest.READ,
         "first_octet",
@@ -117,6 +121,7 @@ class State(Enum):
         self.timeout = timeout
         self.on_timeout = on_timeout
         self.successor_names = successors.split()
+        self.parses_requests = self.name not in ("RECEIVING_PROXY_HEADER", "WAITING", "AWAITING_RESULT")
 
 
 for index, state in enumerate(State):
@@ -131,7 +136,7 @@ def table() -> str:
     for state in State:
         interest = state.interest.name if state.interest else "-"
         on_timeout = state.on_timeout.value if state.on_timeout else "-"
-        first, *others = wrap(" ".join(each.name for each in state.successors), 46) or ["-"]
+        first, *others = wrap(" ".join(each.name for each in state.successors), 40) or ["-"]
         rows.append((state.name, interest, state.timeout or "-", on_timeout, first))
         rows += [("", "", "", "", each) for each in others]
-    return "\n".join("{:17}  {:9}  {:11}  {:14}  {}".format(*row) for row in rows)
+    return "\n".join("{:22}  {:9}  {:12}  {:14}  {}".format(*row) for row in rows)

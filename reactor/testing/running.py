@@ -12,6 +12,7 @@ from reactor.routing import Router
 from reactor.server.listen import Listener
 from reactor.server.server import Instrumentation, Server
 from reactor.settings import Settings
+from reactor.trusted_proxies import TrustedProxies
 
 
 class ServerOptions(TypedDict, total=False):
@@ -29,6 +30,9 @@ class ServerOptions(TypedDict, total=False):
     on_stop: Callable[[Server], None] | None
     listeners: Sequence[Listener]
     on_stopping: Callable[[], None] | None
+    trusted_proxies: TrustedProxies | Iterable[str] | None
+    proxy_protocol: bool
+    prefix: str
 
 
 @contextmanager

@@ -18,7 +18,13 @@ LAYERS = (
     ("reactor/observe/",),
     ("reactor/server/",),
     ("reactor/logs/",),
-    ("reactor/routing.py", "reactor/error_handlers.py", "reactor/basic_auth.py", "reactor/allowed_hosts.py"),
+    (
+        "reactor/routing.py",
+        "reactor/error_handlers.py",
+        "reactor/basic_auth.py",
+        "reactor/allowed_hosts.py",
+        "reactor/trusted_proxies.py",
+    ),
     ("reactor/http11/",),
     (
         "reactor/loop.py",

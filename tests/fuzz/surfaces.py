@@ -11,6 +11,8 @@
     digest, accept    the values of Repr-Digest and Accept
     form              multipart/form-data, the content of a form
     content           JSON, text, fields of queries and forms, and cookies
+    forwarded         the values of Forwarded and the X-Forwarded fields
+    proxy-header      the header of the PROXY protocol
 
 A check returns what is wrong in words, or None. It depends on the bytes alone, so that a finding
 can be made shorter and can be replayed.
@@ -29,6 +31,7 @@ from tests.fuzz.conditions import check_conditions, check_range, make_conditions
 from tests.fuzz.content import check_content, make_content
 from tests.fuzz.mutate import corpus, mutate
 from tests.fuzz.property import ParserProperty, fault_of_refusal
+from tests.fuzz.proxies import check_forwarded, check_proxy_header, make_forwarded, make_proxy_header
 
 Check = Callable[[bytes], str | None]
 
@@ -110,6 +113,8 @@ def surfaces() -> dict[str, Surface]:
         Surface("accept", fields.make_accept, guarded(fields.check_accept)),
         Surface("form", fields.make_form, guarded(fields.check_form)),
         Surface("content", make_content, guarded(check_content)),
+        Surface("forwarded", make_forwarded, guarded(check_forwarded)),
+        Surface("proxy-header", make_proxy_header, guarded(check_proxy_header)),
     ]
     return {surface.name: surface for surface in found}
 

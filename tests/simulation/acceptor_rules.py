@@ -28,7 +28,8 @@ if TYPE_CHECKING:
 MAX_TURNS_WITHOUT_ACCEPTING = 100  # in a row, although a client waits and there is room
 PAUSE = 0.25  # seconds
 DELAYED = -1  # the rank of a connection whose response to a wrong password is delayed
-WAITING_FOR_REQUEST = (State.ACCEPTED, State.IDLE)
+SILENT = (State.ACCEPTED, State.RECEIVING_PROXY_HEADER)
+WAITING_FOR_REQUEST = (*SILENT, State.IDLE)
 
 
 class Candidate(NamedTuple):
@@ -80,7 +81,7 @@ class AcceptorRules:
         if draining:  # connections that were accepted and stopped in this turn are closed, too
             return
         evicted = self._candidates.get(connection.number)
-        if evicted is None and before is State.ACCEPTED:  # accepted in this turn
+        if evicted is None and before in SILENT:  # accepted in this turn
             self._some_wait_for_request = True
             evicted = Candidate(0, inf, connection)
         if evicted is None or evicted.rank is None:
@@ -158,7 +159,7 @@ def rank(connection: Connection) -> int | None:
     if connection.is_delayed:
         return DELAYED
     state = connection.state
-    if state is State.ACCEPTED:
+    if state in SILENT:
         return 0
     if state is State.DRAINING or (state in (State.IDLE, State.RECEIVING_HEAD) and not connection.served):
         return 1

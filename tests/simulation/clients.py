@@ -43,7 +43,7 @@ from tests.simulation.connection_scripts import (
     old_live,
 )
 from tests.simulation.scripts import Exchange, ScriptWriter, head
-from tests.simulation.site import TOO_MANY_BYTES, Site
+from tests.simulation.site import PROXY_HEADERS, TOO_MANY_BYTES, Site
 from tests.simulation.tcp import ByteSummary, Reset, TcpConnection
 from tests.simulation.uploads import Upload
 from tests.simulation.world import Process, Steps, World
@@ -184,6 +184,7 @@ class Client:
         if self.behaviour != "silent":
             yield random.random() * random.choice((0.0, 0.01, 10.0))
         try:
+            yield from self._send_proxy_header()
             yield from self._send_script()
             yield from self._finish()
         except Reset:
@@ -227,6 +228,10 @@ class Client:
         self.world.log("%s (%s) connects", self.name, self.behaviour)
         self._reader = Process(self.world, self._read(), self.random)
         return True
+
+    def _send_proxy_header(self) -> Steps:
+        if self.site.has_proxy_headers and self.behaviour != "silent":
+            yield from self._send_pieces(self.random.choice(PROXY_HEADERS))
 
     def _send_script(self) -> Steps:
         script = self._cut_script() if self.behaviour in INTERRUPTED else self.exchanges

@@ -38,7 +38,8 @@ CALL_GROUPS = 3  # each makes at least one call, if the loop is overloaded
 MAX_TURNS_WITHOUT_PROGRESS = 30  # in a row, for false reports and for events that are reported one by one
 LARGEST_HEAD = 2_000  # bytes; with it, a piece of a stream
 # These keep their deadline as long as they last; the others may be given more time.
-FIXED_DEADLINE = (State.ACCEPTED, State.IDLE, State.RECEIVING_HEAD, State.DRAINING)
+SILENT = (State.RECEIVING_PROXY_HEADER, State.ACCEPTED)
+FIXED_DEADLINE = (*SILENT, State.IDLE, State.RECEIVING_HEAD, State.DRAINING)
 
 
 class Invariants:
@@ -146,7 +147,7 @@ class Invariants:
         ):
             self._fail(f"{connection!r} is idle while the server stops")
         stopping = self._site.context.state is ServerState.STOPPING
-        if state is State.ACCEPTED and stopping and connection.deadline > self._site.reactor.now + STOP_GRACE:
+        if state in SILENT and stopping and connection.deadline > self._site.reactor.now + STOP_GRACE:
             self._fail(f"{connection!r} has sent nothing, and the server stops")
         wanted = state.interest
         if state is State.AWAITING_RESULT and connection.unparsed > self._site.settings.max_head:
@@ -225,7 +226,7 @@ class Invariants:
             self._windows[connection.number] = (connection.served, deadline)
         # An idle connection has a moment left while the server stops.
         stopping = self._site.context.state is ServerState.STOPPING
-        if stopping and state in (State.ACCEPTED, State.DRAINING) and deadline <= now + STOP_GRACE:
+        if stopping and state in (*SILENT, State.DRAINING) and deadline <= now + STOP_GRACE:
             allowed = True
         # In a turn in which the server was suspended, deadlines begin before and after that, and a hook that
         # was suspended has its deadline counted from its end.

@@ -19,6 +19,7 @@ from reactor import handlers
 from reactor.event_handler import DEADLINE, EventHandler, Interest
 from reactor.handlers.files.store import Store
 from reactor.http11.message import TEXT, LiveStream, Request, Response
+from reactor.http11.proxy_header import V2
 from reactor.http11.serializer import ChunkSource
 from reactor.logs.access_log import AccessLog
 from reactor.loop import Reactor
@@ -32,6 +33,7 @@ from reactor.server.shutdown import Shutdown
 from reactor.server.state import State
 from reactor.server.worker_pool import WorkerPool
 from reactor.settings import Settings
+from reactor.trusted_proxies import TrustedProxies
 from tests.simulation.acceptor_rules import AcceptorRules
 from tests.simulation.application import PlannedError, add_routes
 from tests.simulation.disk import Disk
@@ -42,7 +44,7 @@ from tests.simulation.sizes import Sizes, shrink_caches
 from tests.simulation.world import World
 
 # Where a connection may be closed in favour of another: no answer is in progress.
-DISPENSABLE = (State.ACCEPTED, State.IDLE, State.RECEIVING_HEAD, State.DRAINING)
+DISPENSABLE = (State.RECEIVING_PROXY_HEADER, State.ACCEPTED, State.IDLE, State.RECEIVING_HEAD, State.DRAINING)
 TURN_SHARE = 0.010  # seconds in which the calls of a turn may begin
 MAX_IN_MEMORY = 64 * 1024
 MAX_BODY = 120_000
@@ -52,6 +54,18 @@ TOO_MANY_BYTES = "more bytes arrived during a suspension than the server reads i
 ABORTED = "the shutdown ended before it was served"
 EVICTED = "it was closed at the connection limit"
 HALF_CLOSED = "it half-closed before its answer was known"
+
+
+# The address of each client is its name: it stays, since these headers name no other.
+PROXY_HEADERS = (b"PROXY UNKNOWN\r\n", V2 + b"\x20\0\0\0", V2 + b"\x21\0\0\x05\x04\0\2ab")
+
+
+class EveryProxy(TrustedProxies):
+    """Trusts every client, if the connections of this seed begin with a PROXY header."""
+
+    def __init__(self) -> None:
+        super().__init__(())
+        self.trusts = lambda peer: True
 
 
 class SimulatedContext(ServerContext):
@@ -225,6 +239,7 @@ class Site:
         self.selector = SimulatedSelector(world, self.network)
         self.reactor = SimulatedReactor(self.selector, world)
         self.settings = choose_settings(world)
+        self.has_proxy_headers = world.stream("proxy").random() < 0.2
         self.log_lines = io.StringIO()
         self.store = Store(
             disk.path,
@@ -249,6 +264,8 @@ class Site:
             default_headers=disk.features.default_headers(),
             unacknowledged=self.network.unacknowledged,
             in_worker=self._in_worker,
+            trusted_proxies=EveryProxy() if self.has_proxy_headers else None,
+            proxy_protocol=self.has_proxy_headers,
         )
         shrink_caches(self.context)
         self.context.site = self
@@ -510,4 +527,5 @@ def choose_settings(world: World) -> Settings:
         shutdown_delay=choose((0, 0, 0.5, 3)),
         shutdown_timeout=choose((0, *(8,) * 10, 30)),
         result_timeout=10_000.0,  # longer than any suspension
+        proxy_header_timeout=20.0,  # a silent client is closed as without a header
     )

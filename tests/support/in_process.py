@@ -14,7 +14,7 @@ Every connection checks each change of its state against the table in the docstr
 import re
 import selectors
 import socket
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple, Self, TextIO
 
 from reactor import handlers
@@ -32,6 +32,7 @@ from reactor.server.connection import Connection
 from reactor.server.context import ServerContext
 from reactor.server.write_timeout import Unacknowledged
 from reactor.settings import Settings
+from reactor.trusted_proxies import TrustedProxies
 
 
 class Clock:
@@ -233,6 +234,9 @@ class Harness:
         allowed_hosts: AllowedHosts | None = None,
         unacknowledged: Unacknowledged = lambda sock: 0,
         in_worker: Call = call_at_once,
+        trusted_proxies: Iterable[str] = (),
+        proxy_protocol: bool = False,
+        prefix: str = "",
         **settings: float,
     ) -> None:
         self.clock = Clock()
@@ -258,6 +262,9 @@ class Harness:
             allowed_hosts=allowed_hosts,
             unacknowledged=unacknowledged,
             in_worker=in_worker,
+            trusted_proxies=TrustedProxies(trusted_proxies) if trusted_proxies else None,
+            proxy_protocol=proxy_protocol,
+            prefix=prefix,
         )
         self.clients: list[Client] = []
 

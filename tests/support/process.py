@@ -25,7 +25,7 @@ def announce(server):
     print(f"reactor: serving on {server.url} (a program)", file=sys.stderr, flush=True)
 """
 START_LINE = re.compile(
-    r"reactor: serving (?:.* )?on (?:(http://(\S+):([0-9]+))/?|the Unix socket \S+) \(.*\)"
+    r"reactor: serving (?:.* )?on (?:(http://(\S+?):([0-9]+))(?:/\S*)?|the Unix socket \S+) \(.*\)"
 )
 # Options that replace --port 0.
 LISTEN = ("--port", "--listen", "--unix")

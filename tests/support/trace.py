@@ -17,6 +17,7 @@ from tests.support.process import head
 from tests.support.requests import shrink_buffers
 
 GET = head("GET", "/echo/hi")
+PROXY = "192.0.2.99"  # whose connections begin with a PROXY header
 
 
 class Ticking(Clock):
@@ -47,7 +48,13 @@ class Site(Harness):
         def live(request: Request) -> Response:
             return Response(200, self.stream)
 
-        super().__init__(routes, access_log=self.log, subscribers=subscribers)
+        super().__init__(
+            routes,
+            access_log=self.log,
+            subscribers=subscribers,
+            trusted_proxies=[PROXY],
+            proxy_protocol=True,
+        )
 
 
 @contextmanager
@@ -88,6 +95,7 @@ def mixed_run(server: Site) -> None:
     slow_reader(server)
     server.connect().send(GET * 70)  # more than one turn's share
     server.connect().send(b"BAD\r\n\r\n")
+    server.connect(PROXY).send(b"PROXY TCP4 192.0.2.1 192.0.2.2 1 2\r\n" + GET)
     server.connect().send(b"GET /half")
     server.connect().send(head("POST", "/files/late", "Content-Length: 9") + b"abc")
     gone = server.connect()

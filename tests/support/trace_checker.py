@@ -47,6 +47,9 @@ COUNTERS = {"connections", "ready", "buffered bytes", "lag in ms"}
 MOMENTS = {"answered", "refused"}
 
 
+FIRST = (State.RECEIVING_PROXY_HEADER, State.ACCEPTED)
+
+
 def faults(text: str, closed: bool = True) -> list[str]:
     """Return what is wrong with a trace, each fault in a line."""
     found, events = _read(text, closed)
@@ -186,7 +189,7 @@ def _states(events: list[Event], closed: bool) -> Iterator[str]:
                 fine = not stack and key not in last
             else:
                 before = last.get(key)
-                successors = (State.ACCEPTED,) if before is None else State[before].successors
+                successors = FIRST if before is None else State[before].successors
                 allowed = [each.name for each in successors]
                 fine = stack == ["connection"] and name in allowed
                 last[key] = name

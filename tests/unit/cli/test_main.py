@@ -197,6 +197,7 @@ def test_every_option_has_an_environment_variable(option: str) -> None:
     made = {"auth": "a:b", "auth_upload": "a:b", "header": "A: 1", "inspect": "5000"}
     made |= {"allowed_host": "a.test", "config": os.devnull, "wsgi": "shop:app", "listen": "[::1]:80"}
     made |= {"workers": "2"}
+    made |= {"trusted_proxy": "::1", "prefix": "/a"}
     text = ({"log_format": "json", "log_level": "debug", "cors": "null", "types": "guess"} | made).get(
         name, "1"
     )

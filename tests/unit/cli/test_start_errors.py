@@ -227,9 +227,10 @@ def test_help_lists_every_option_with_its_default() -> None:
     defaults |= {"--auth": "none", "--auth-upload": "none", "--cors": "none", "--header": "none"}
     defaults |= {"--wsgi": "none", "--threads": "4 with --wsgi"}
     defaults |= {"--listen": "none", "--unix": "none", "--workers": "1"}
+    defaults |= {"--trusted-proxy": "none", "--prefix": "none"}
     defaults |= {"--allowed-host": "none if only this machine can connect, otherwise *"}
     switches = {"--read-only", "--hidden", "--fsync", "--open", "--no-access-log", "--no-date-header"}
-    switches |= {"--allow-delete", "--precompressed", "--resumable", "--explain"}
+    switches |= {"--allow-delete", "--precompressed", "--resumable", "--explain", "--proxy-protocol"}
     assert set(options) == set(defaults) | switches | {"--version"}
     for option, default in defaults.items():
         assert f"(default: {default})" in " ".join(options[option].split()), option

@@ -294,7 +294,7 @@ def test_a_page_that_does_not_read_uses_bounded_memory(process: MicroscopeProces
             "/breakpoints",
             {"states": ["X\n"], "slow": False},
             400,
-            'unknown state: "X\\n" (expected ACCEPTED,',
+            'unknown state: "X\\n" (expected RECEIVING_PROXY_HEADER, ACCEPTED,',
         ),
         ("/breakpoints", {"states": [["IDLE"]], "slow": False}, 400, ""),
         ("/breakpoints", {"states": "IDLE", "slow": False}, 400, 'invalid "states": '),

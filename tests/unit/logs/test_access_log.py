@@ -106,7 +106,8 @@ def test_texts_of_a_head_are_formatted_once(
         target = Target("/abc", ("abc",))
         for number in (1, 2, 3):
             exchange = Exchange(Request("GET", target, Head(1), headers), 200, number, 0.0, 0)
-            log.record(UnsentExchanges(log, "192.0.2.7", 1), exchange, 0)
+            exchange.request.peer = "192.0.2.7"
+            log.record(UnsentExchanges(log, 1), exchange, 0)
         log.flush()
         assert [entry["referer"] for entry in stream.entries[-3:]] == ["http://test/"] * 3
         assert written == ["GET /abc HTTP/1.1", "http://test/", "-"]

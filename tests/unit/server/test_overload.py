@@ -5,6 +5,8 @@ from collections.abc import Iterator
 import pytest
 
 from reactor.server.acceptor import PAUSE
+from reactor.server.state import State
+from reactor.trusted_proxies import TrustedProxies
 from tests.support.acceptor import PART, Site
 
 
@@ -34,6 +36,19 @@ def test_new_connections_are_closed_before_served_idle_ones() -> None:
         assert served.held
         served.assert_served()
         assert [client.held for client in (halves[1], *newer)] == [True, False, True]
+
+
+def test_connections_without_a_proxy_header_are_closed_before_served_ones() -> None:
+    with Site(limit=2, keep_alive_timeout=10.0, proxy_header_timeout=100.0) as site:
+        site.context.trusted_proxies = TrustedProxies(["127.0.0.1"])
+        site.context.first_state_of_proxies = State.RECEIVING_PROXY_HEADER
+        served, silent = site.connect_each(2)
+        served.send(b"PROXY UNKNOWN\r\n")
+        served.assert_served()
+        (newer,) = site.connect_each(1)
+        silent.assert_dropped()
+        assert served.held
+        assert newer.held
 
 
 def test_an_empty_line_does_not_count_as_a_request() -> None:

@@ -27,6 +27,9 @@ UPLOAD = request("/post", "Transfer-Encoding: chunked", method="POST")
 CHUNKS = b"1\r\na\r\n" * 1100  # more than one turn's share
 MANY = GET * 64 + b"\r\n"  # one turn's share, and a little more
 
+PROXY = "192.0.2.99"
+PROXY_HEADER = b"PROXY TCP4 192.0.2.1 192.0.2.2 1 2\r\n"
+
 Step = bytes | Callable[[Client], object]
 
 
@@ -58,6 +61,9 @@ def wait(client: Client) -> None:
 
 # The steps of a client; the last one changes the first state to the second.
 SCRIPTS: dict[tuple[str, str], list[Step]] = {
+    ("RECEIVING_PROXY_HEADER", "ACCEPTED"): [PROXY_HEADER[:5], PROXY_HEADER[5:]],
+    ("RECEIVING_PROXY_HEADER", "DRAINING"): [stop, wait],
+    ("RECEIVING_PROXY_HEADER", "CLOSED"): [PROXY_HEADER[:5], Client.close],
     ("ACCEPTED", "RECEIVING_HEAD"): [GET[:1]],
     ("ACCEPTED", "RECEIVING_CONTENT"): [POST],
     ("ACCEPTED", "CONTINUING"): [ASKING],
@@ -138,8 +144,8 @@ def test_the_last_step_makes_the_transition(before: str, after: str, monkeypatch
         return Response(200)
 
     # A turn's share that is less than the large response: it is still on its way after one turn.
-    with Harness(routes, turn_send=100_000) as server:
-        client = server.connect()
+    with Harness(routes, turn_send=100_000, trusted_proxies=[PROXY], proxy_protocol=True) as server:
+        client = server.connect(PROXY if before == "RECEIVING_PROXY_HEADER" else "127.0.0.1")
         client.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4608)
         client.connection.handle.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4608)
         *first, last = SCRIPTS[before, after]

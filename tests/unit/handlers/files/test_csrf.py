@@ -27,7 +27,8 @@ def test_a_cross_origin_post_is_refused_before_its_body(
         origin = line.partition(": ")[2]
         sender = f"'{origin}'" if line.startswith("Origin") else "another site"
         refused = f"cross-origin upload from {sender} to Host 'test' refused"
-        reason = f"{refused} (--cors ORIGIN allows it; a proxy must forward Host)\n"
+        remedy = "a proxy must forward Host, or be a --trusted-proxy that sends X-Forwarded-Host"
+        reason = f"{refused} (--cors ORIGIN allows it; {remedy})\n"
         assert (answer.status, answer.content) == (403, reason.encode())
     shared.assert_untouched()
 
