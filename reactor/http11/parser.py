@@ -104,7 +104,7 @@ class Parser:
     def next_proxy_header(self) -> ProxyHeader | None:
         """Return the PROXY header, with which the connection begins; None if more bytes are needed.
 
-        Raise ProtocolError if there is none, or if it is malformed.
+        Raise ProtocolError if it is missing or malformed.
         """
         header = read_proxy_header(self._buffer)
         if header is not None:
