@@ -3,13 +3,12 @@
 import argparse
 import sys
 
-from tests.restarts.rolling import HEADER, Setup, experiment, missing
+from tests.restarts.rolling import DELAYS, HEADER, Setup, experiment, missing
 from tests.restarts.servers import SERVERS, is_installed
 
-SETUPS = {
-    **{str(setup): setup for setup in (Setup("reactor", "haproxy"), Setup("reactor", "nginx"), Setup("reactor", ""))},
-    **{str(setup): setup for setup in (Setup(name, "haproxy") for name in SERVERS if name != "reactor")},
-}
+ALL = [Setup("reactor", proxy) for proxy in DELAYS]
+ALL += [Setup(name, "haproxy") for name in SERVERS if name != "reactor"]
+SETUPS = {str(setup): setup for setup in ALL}
 
 
 def main() -> int:

@@ -87,7 +87,6 @@ class Client(threading.Thread):
             self._connection.close()
         if self._connection.sock is None:
             self._connection.connect()
-            self._connection.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
             self.connections += 1
 
     def _get(self) -> None:
@@ -96,6 +95,7 @@ class Client(threading.Thread):
         self._expect(200, text.encode())
 
     def _download(self) -> None:
+        self._connection.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
         self._connection.request("GET", f"/files/{DOWNLOAD}")
         response = self._response(200)
         received = bytearray()
@@ -141,12 +141,12 @@ def describe(error: Exception) -> str:
 
 
 class Load:
-    """All clients; ``with Load(port, directory) as load`` runs them."""
+    """All clients; ``with Load(port, directory) as load`` runs them. ``pace`` multiplies their pauses."""
 
-    def __init__(self, port: int, directory: Path) -> None:
+    def __init__(self, port: int, directory: Path, pace: float = 1.0) -> None:
         (directory / DOWNLOAD).write_bytes(random.Random(DOWNLOAD).randbytes(DOWNLOAD_SIZE))
         self.clients = [
-            Client(kind, number, pause, port, directory)
+            Client(kind, number, pause * pace, port, directory)
             for kind, pauses in CLIENTS.items()
             for number, pause in enumerate(pauses)
         ]

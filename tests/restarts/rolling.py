@@ -67,30 +67,35 @@ def missing(setup: Setup) -> str:
     return "" if not setup.proxy or shutil.which(setup.proxy) else setup.proxy
 
 
-def experiment(setup: Setup, restarts: int, python: str, min_ready: float = MIN_READY) -> Result:
-    """Restart each server so many times under load, and count the requests."""
+def experiment(setup: Setup, restarts: int, python: str, pace: float = 1.0) -> Result:
+    """Restart each server so many times under load, and count the requests.
+
+    ``pace`` multiplies all times, also those in the configuration of the proxy; with 1 it is as documented.
+    """
     stops: list[float] = []
     with tempfile.TemporaryDirectory() as scratch, ExitStack() as stack:
         directory = Path(scratch) / "shared"
         directory.mkdir()
-        instances, port = stack.enter_context(serving(setup, python, directory))
+        instances, port = stack.enter_context(serving(setup, python, directory, pace))
         pause = threading.Event()
         began = time.monotonic()
-        with Load(port, directory) as load:
-            pause.wait(min_ready)
+        with Load(port, directory, pace) as load:
+            pause.wait(MIN_READY * pace)
             for _ in range(restarts):
                 for instance in instances:
                     stops.append(instance.restart())
-                    pause.wait(min_ready)
+                    pause.wait(MIN_READY * pace)
         seconds = time.monotonic() - began
         requests = {kind: load.requests(kind) for kind in CLIENTS}
         return Result(requests, load.connections, load.failures, stops, seconds)
 
 
 @contextmanager
-def serving(setup: Setup, python: str, directory: Path) -> Iterator[tuple[list[Instance], int]]:
+def serving(
+    setup: Setup, python: str, directory: Path, pace: float
+) -> Iterator[tuple[list[Instance], int]]:
     """Run the servers, and the proxy; yield them, and the port for the clients."""
-    kind, delay = SERVERS[setup.server], DELAYS[setup.proxy]
+    kind, delay = SERVERS[setup.server], DELAYS[setup.proxy] * pace
     with ExitStack() as stack:
         if setup.proxy:
             instances = [Instance(kind, python, free_port(), directory, delay) for _ in range(2)]
@@ -104,5 +109,6 @@ def serving(setup: Setup, python: str, directory: Path) -> Iterator[tuple[list[I
             instance.start()
         if setup.proxy:
             scratch = directory.parent
-            stack.enter_context(proxies.running(setup.proxy, kind, instances, port, scratch))
+            text = proxies.configuration(setup.proxy, kind, instances, port, scratch, pace)
+            stack.enter_context(proxies.running(setup.proxy, text, port, scratch))
         yield instances, port
