@@ -18,7 +18,7 @@ cache of request heads keeps the result, so a cached head needs no check.
 """
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from functools import lru_cache
 from ipaddress import IPv6Address, ip_address
 
@@ -42,7 +42,7 @@ class AllowedHosts:
 
     ``error_route`` answers requests to all other hosts with 403. ``advice`` ends the error message for a host
     that could be allowed; ``{name}`` in it is replaced by that host. With ``only_on_loopback``, hosts are
-    checked only if the server listens on a loopback address.
+    checked only if the server listens on a loopback address, and on no other one.
     """
 
     def __init__(self, names: Iterable[str] = (), advice: str = "", only_on_loopback: bool = False) -> None:
@@ -54,9 +54,13 @@ class AllowedHosts:
         # cached, since ip_address() is slow; a cached call takes 40 ns.
         self.allows: Callable[[str | None], bool] = lru_cache(maxsize=64)(self._decide)
 
-    def at(self, address: str) -> "AllowedHosts | None":
-        """Return the check for a server that listens on an address; None if every host is allowed."""
-        if ANY in self._names or (self._only_on_loopback and not is_loopback(address)):
+    def at(self, addresses: Collection[str]) -> "AllowedHosts | None":
+        """Return the check for a server that listens on IP addresses; None if every host is allowed.
+
+        A server without an address has only Unix sockets, to which no browser connects.
+        """
+        only_loopback = bool(addresses) and all(map(is_loopback, addresses))
+        if ANY in self._names or (self._only_on_loopback and not only_loopback):
             return None
         return self
 

@@ -14,7 +14,7 @@ import logging
 import os
 import threading
 import webbrowser
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from reactor.allowed_hosts import AllowedHosts, is_name, read_name
@@ -125,9 +125,10 @@ def allowed_hosts(options: argparse.Namespace) -> AllowedHosts:
 
     Otherwise it applies on loopback addresses only.
     """
-    own = options.host.lower().removesuffix(".")
+    hosts = [host for host, _ in options.listen] or [options.host]
+    own = [host.lower().removesuffix(".") for host in hosts]
     return AllowedHosts(
-        (*options.allowed_host, own) if is_name(own) else options.allowed_host,
+        (*options.allowed_host, *filter(is_name, own)),
         "to allow it, start the server with --allowed-host {name}",
         only_on_loopback=not options.allowed_host,
     )
@@ -173,12 +174,12 @@ def describe_access(options: argparse.Namespace) -> str:
 # After the server has started.
 
 
-def after_start(options: argparse.Namespace, url: str, local: bool) -> None:
+def after_start(options: argparse.Namespace, urls: Sequence[str], local: bool) -> None:
     """Warn about unsafe options, and open a browser if requested; does not block."""
     if not local:
         _warn_about_network(options)
-    if options.open:
-        open_browser(url)
+    if options.open and urls:
+        open_browser(urls[0])
 
 
 def _warn_about_network(options: argparse.Namespace) -> None:

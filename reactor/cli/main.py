@@ -12,6 +12,7 @@ import signal
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import fields
+from functools import partial
 from types import FrameType
 
 from reactor import handlers
@@ -25,6 +26,7 @@ from reactor.http11.coding import ENGINE_NAME
 from reactor.http11.message import HeaderPairs
 from reactor.logs.stderr import MessageFormatter, StderrHandler, escape_unprintable
 from reactor.server.listen import StartError
+from reactor.server.notify import Notifier, report_regularly
 from reactor.server.server import Server, serve
 from reactor.server.worker_pool import THREADS
 from reactor.settings import Settings
@@ -152,7 +154,9 @@ def _serve(
         for line in start_lines(server, urls, shared, notes):
             messages.write(line)
         on_ready()
-        access_options.after_start(options, urls[0], server.local)
+        notifier.ready()
+        report_regularly(notifier, server.run_loop, server.status)
+        access_options.after_start(options, urls, server.local)
         if store is not None:
             store.close_in_background(server.in_background)
         if store is not None and not options.read_only:
@@ -160,7 +164,7 @@ def _serve(
             store.on_close(cleanup.close)
             server.call_soon(server.reactor.soon, cleanup)  # also wakes a loop that the inspector runs
 
-    store, shared = None, ""
+    store, shared, notifier = None, "", Notifier(os.environ)
     if sys.stdout is None and not options.no_access_log:
         log.warning("access log disabled: stdout is closed")
     if options.directory is not None:
@@ -203,12 +207,14 @@ def _serve(
                 default_headers=default_headers,
                 on_ready=begin,
                 instrumentation=instrumentation,
-                on_reload=access_options.reloader(options, routes),
+                on_reload=partial(notifier.reload, access_options.reloader(options, routes)),
                 allowed_hosts=access_options.allowed_hosts(options),
                 threads=threads or THREADS,
                 listeners=listen_options.open_listeners(options),
+                on_stopping=notifier.stopping,
             )
     finally:
+        notifier.close()
         if store is not None:
             store.close()
 

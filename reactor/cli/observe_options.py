@@ -1,7 +1,7 @@
 """Observe options: --explain, --trace and --inspect, and the instrumentation that they select.
 
     --explain               log a paragraph for each event loop turn to standard error
-    --trace FILE            write a timeline for Perfetto, up to the size --trace-limit
+    --trace FILE            write a timeline for Perfetto, up to the size trace-limit
     --inspect [HOST:PORT]   serve the inspector and metrics on a listening socket of their own
 
 Values are checked when the options are parsed; an invalid one leads to exit code 2 and one line.
@@ -16,7 +16,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 
 from reactor.allowed_hosts import ANY, is_address, is_loopback
-from reactor.cli.option_types import Group, size
+from reactor.cli.option_types import FileOnly, Group, size
 from reactor.inspector import inspector
 from reactor.inspector.routes import endpoints
 from reactor.logs.stderr import StderrHandler
@@ -74,10 +74,11 @@ def add_options(group: Group) -> None:
     )
     group.add_argument(
         "--trace-limit",
-        type=size,
+        action=FileOnly,
         default=LIMIT,
-        metavar="SIZE",
-        help=f"stop tracing when the trace file reaches this size (default: {format_size(LIMIT)})",
+        read=size,
+        shown=format_size(LIMIT),
+        effect="stop tracing when the file of `--trace` reaches this size",
     )
 
 

@@ -72,11 +72,16 @@ class FileOnly(argparse.Action):
     """An option of the configuration file and the environment, which is an error on the command line.
 
     ``read`` parses its value. It is not the action's ``type``, so that any value gets the same error.
+    ``shown`` is the default, and ``effect`` a description, for the documentation.
     """
 
-    def __init__(self, option_strings: list[str], dest: str, default: object, read: ReadValue) -> None:
+    def __init__(
+        self, option_strings: list[str], dest: str, default: object, read: ReadValue, shown: str, effect: str
+    ) -> None:
         super().__init__(option_strings, dest, nargs="?", default=default, help=argparse.SUPPRESS)
         self.read = read
+        self.shown = shown
+        self.effect = effect
 
     def __call__(
         self,

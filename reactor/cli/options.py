@@ -71,7 +71,7 @@ EPILOG = """\
 Sizes and rates take the suffixes K, M, G and T (powers of 1024): 8190, 64K, 1GiB.
 Each option has an environment variable (--max-body: REACTOR_MAX_BODY) and a name in the file of
 --config (max-body = "64K"). The command line takes precedence, then the environment.
-Options that tune internals exist in the environment and in the file only:
+Some options exist in the environment and in the file only:
 {file_only}.
 Signals: SIGINT and SIGTERM shut down gracefully; a second one stops the server immediately.
 Exit codes: 0 stopped, 2 invalid option (or a file that it names), 3 could not start (such as a port
@@ -81,11 +81,6 @@ _METAVARS = {"bytes": "SIZE", "bytes/s": "RATE", "seconds": "SECONDS"}
 
 # Options that concern uploads only.
 _UPLOAD_OPTIONS = ("allow_delete", "resumable", "fsync", "min_free_space", "auth_upload")
-
-# Names, in the configuration file, of the options that the command line does not have.
-FILE_ONLY = [
-    each.name.replace("_", "-") for each in fields(Settings) if each.metadata.get("group") == "advanced"
-]
 
 _TRUE, _FALSE = ("1", "true", "yes", "on"), ("", "0", "false", "no", "off")
 
@@ -112,7 +107,6 @@ def make_parser() -> Parser:
         prog="reactor",
         usage="%(prog)s [options] [DIR]",
         description=DESCRIPTION,
-        epilog=EPILOG.format(file_only=fill(", ".join(FILE_ONLY), 98, break_on_hyphens=False)),
         formatter_class=Formatter,
         add_help=False,
     )
@@ -133,7 +127,14 @@ def make_parser() -> Parser:
     _add_log_options(groups["logging"])
     observe_options.add_options(groups["observing"])
     add_settings(parser, groups)
+    names = fill(", ".join(file_only_names(parser)), 98, break_on_hyphens=False)
+    parser.epilog = EPILOG.format(file_only=names)
     return parser
+
+
+def file_only_names(parser: Parser) -> list[str]:
+    """Return the names, in the configuration file, of the options that the command line does not have."""
+    return [each.option_strings[0][2:] for each in parser._actions if isinstance(each, FileOnly)]
 
 
 def _add_everyday_options(group: Group) -> None:
@@ -274,7 +275,6 @@ def read_variable(action: argparse.Action, text: str) -> object:
 _NEEDED: tuple[tuple[tuple[str, ...], str, str], ...] = (
     (("types", "hidden", "precompressed", "read_only", *_UPLOAD_OPTIONS), "directory", "without a directory"),
     (("threads",), "wsgi", "without --wsgi"),
-    (("trace_limit",), "trace", "without --trace"),
     (("content_timeout",), "min_rate", "with a minimum rate of 0"),
 )
 # Options that have no effect with another one.
@@ -283,6 +283,8 @@ _CONTRADICTIONS = (
     (("directory", "cors"), "wsgi"),
     (_UPLOAD_OPTIONS, "read_only"),
     (("log_format",), "no_access_log"),
+    (("host", "port"), "listen"),
+    (("host", "port"), "unix"),
 )
 
 
@@ -305,6 +307,8 @@ def check_combinations(parser: Parser, options: argparse.Namespace) -> None:
         for dest in ("hidden", "precompressed", "read_only", *_UPLOAD_OPTIONS):
             if _is_ineffective(options, dest, "directory"):
                 parser.error(f"{options.origins[dest]} has no effect with a single file")
+    if options.unix is not None and not options.listen and _is_ineffective(options, "open", "unix"):
+        parser.error(f"{options.origins['open']} has no effect with only a Unix socket, which has no URL")
     if ANY in options.allowed_host and len(options.allowed_host) > 1:
         name = options.origins["allowed_host"]
         parser.error(f"{name}: * allows every host, so that other names have no effect")
@@ -328,7 +332,14 @@ def add_settings(parser: Parser, groups: Mapping[str, Group]) -> None:
         if not each.metadata:
             continue
         if each.metadata["group"] not in groups:
-            parser.add_argument(option_name(each), action=FileOnly, default=each.default, read=_type_of(each))
+            parser.add_argument(
+                option_name(each),
+                action=FileOnly,
+                default=each.default,
+                read=_type_of(each),
+                shown=describe_default(each),
+                effect=each.metadata["help"],
+            )
             continue
         groups[each.metadata["group"]].add_argument(
             option_name(each),

@@ -2,6 +2,7 @@
 
 reactor: serving /srv/files on http://127.0.0.1:4221/ (reachable from the network; anyone may read)
 reactor: also on http://192.0.2.7:4221/
+reactor: also on the Unix socket /run/reactor.sock (socket admin of the service manager)
 """
 
 import fcntl
@@ -10,7 +11,8 @@ import socket
 import struct
 from collections.abc import Iterable, Iterator
 
-from reactor.server.listen import LOOPBACK_OF, url_of
+from reactor.logs.stderr import escape_unprintable
+from reactor.server.listen import LOOPBACK_OF, Listener, url_of
 from reactor.server.server import Server
 
 # ioctl request of Linux: the IPv4 address of a network interface                          netdevice(7)
@@ -20,27 +22,49 @@ _ELSEWHERE = ((socket.AF_INET, "192.0.2.1"), (socket.AF_INET6, "2001:db8::1"))
 
 
 def start_lines(server: Server, urls: list[str], shared: str, notes: Iterable[str]) -> Iterator[str]:
-    """Yield the lines; ``shared`` is "" if nothing is shared, and empty notes are omitted."""
+    """Yield the lines; ``shared`` is "" if nothing is shared, and empty notes are omitted.
+
+    ``urls`` are those of the first TCP socket; without one, the first line names a Unix socket.
+    """
     reach = "this machine only" if server.local else "reachable from the network"
-    details = "; ".join(note for note in (reach, *notes) if note)
-    yield f"reactor: serving {shared and shared + ' '}on {urls[0]} ({details})"
-    for url in urls[1:]:
-        yield f"reactor: also on {url}"
+    tcp = [each for each in server.listeners if each.tcp_address is not None]
+    unix = [each for each in server.listeners if each.tcp_address is None]
+    places = [(each, url) for each in tcp for url in (urls if each is tcp[0] else _urls(each))]
+    places += [(each, f"the Unix socket {escape_unprintable(each.unix_path or '')}") for each in unix]
+    (first, place), *others = places
+    details = "; ".join(note for note in (_origin(first), reach, *notes) if note)
+    yield f"reactor: serving {shared and shared + ' '}on {place} ({details})"
+    for listener, place in others:
+        origin = _origin(listener)
+        yield f"reactor: also on {place}{origin and f' ({origin})'}"
+
+
+def _origin(listener: Listener) -> str:
+    """Return a note on a socket that another process has opened, or ""."""
+    if not listener.outlives_process:
+        return ""
+    return f"socket {escape_unprintable(listener.name)}{' ' * bool(listener.name)}of the service manager"
 
 
 def urls_of(server: Server) -> list[str]:
-    """Return the URLs of a server's page, the one for this machine first.
+    """Return the URLs of a server's page, the one for this machine first; none with Unix sockets only.
 
-    There is more than one if the server listens on all addresses of the machine.
+    They are those of the first TCP socket. There is more than one if it listens on all addresses of the
+    machine.
     """
-    host, port = server.address
-    return [f"{url_of(each, port)}/" for each in _hosts(host)]
+    return next((_urls(each) for each in server.listeners if each.tcp_address is not None), [])
 
 
-def _hosts(host: str) -> list[str]:
+def _urls(listener: Listener) -> list[str]:
+    assert listener.tcp_address is not None, "no TCP socket"
+    host, port = listener.tcp_address
+    return [f"{url_of(each, port)}/" for each in _hosts(host, listener)]
+
+
+def _hosts(host: str, listener: socket.socket) -> list[str]:
     if host not in LOOPBACK_OF:
         return [host]
-    families = (4,) if host == "0.0.0.0" else (6,) if _ipv6_only() else (6, 4)
+    families = (4,) if host == "0.0.0.0" else (6,) if _ipv6_only(listener) else (6, 4)
     others = [
         str(each)
         for each in dict.fromkeys(map(ipaddress.ip_address, _addresses()))
@@ -49,11 +73,10 @@ def _hosts(host: str) -> list[str]:
     return [LOOPBACK_OF[host], *others]
 
 
-def _ipv6_only() -> bool:
+def _ipv6_only(listener: socket.socket) -> bool:
     """Return whether a socket for IPv6 accepts no connections over IPv4, or that is unknown."""
     try:
-        with socket.socket(socket.AF_INET6) as one:
-            return bool(one.getsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY))
+        return bool(listener.getsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY))
     except OSError:
         return True
 

@@ -26,7 +26,7 @@ from reactor.observe.events import EventCallback
 from reactor.server.acceptor import Acceptor
 from reactor.server.connection import Connection
 from reactor.server.context import ServerContext
-from reactor.server.listen import LOOPBACK_OF, StartError, listen, url_of
+from reactor.server.listen import LOOPBACK_OF, Listener, StartError, listen, url_of
 from reactor.server.server import Instrumentation, Server
 from reactor.settings import Settings
 
@@ -49,7 +49,7 @@ class Inspector(Instrumentation):
         self,
         reactor: SteppedReactor,
         outer: Reactor,
-        listener: socket.socket,
+        listener: Listener,
         routes: LocalRouter,
         installers: Sequence[Installer],
         served: Sequence[ServedEvents],

@@ -235,6 +235,8 @@ def peer_of(connection: Connection) -> str:
         port = connection.handle.getpeername()[1]
     except (OSError, IndexError, TypeError, AttributeError):
         return connection.peer
+    if not isinstance(port, int):  # a part of the path of a Unix socket
+        return connection.peer
     return f"[{connection.peer}]:{port}" if ":" in connection.peer else f"{connection.peer}:{port}"
 
 

@@ -156,7 +156,7 @@ class Trace(Subscriber):
         self._pending_size += MAX_EVENT_SIZE * len(events)
         if self._file.size + self._pending_size + MAX_END_SIZE * (len(self._tracks) + 1) > self._limit:
             log.warning(
-                "trace %r: size limit reached (--trace-limit %d), tracing stopped", self._path, self._limit
+                "trace %r: size limit reached (trace-limit %d), tracing stopped", self._path, self._limit
             )
             self._end("full")
             return

@@ -6,6 +6,8 @@
                     and at most 4,096 connections
     CLOSED          nothing                                             -
 
+The accept queue of a socket that outlives the process is not drained: another process accepts the rest.
+
     Situation                            Action
     below the connection limit           accept a share each turn
     at the limit, with idle connections  close the least useful one (see ``_find_closable``), and accept;
@@ -31,6 +33,7 @@ from math import inf
 from reactor.event_handler import EventHandler, Interest
 from reactor.server.connection import Connection
 from reactor.server.context import ServerContext
+from reactor.server.listen import Listener
 from reactor.server.state import State
 
 log = logging.getLogger("reactor")
@@ -39,6 +42,8 @@ PAUSE = 0.25  # seconds
 # Limits for draining the accept queue when the server stops: seconds, and connections.
 DRAIN_TIME = 1.0
 MAX_DRAINED = 4096
+# The peer of a connection over a Unix socket, whose clients have no address.
+UNIX_PEER = "unix"
 # accept(2): out of file descriptors (process or system), or out of memory.
 _EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 
@@ -58,14 +63,23 @@ class AcceptorState(Enum):
 class Acceptor(EventHandler):
     """Accepts the connections of one listening socket, while fewer than ``limit`` are open."""
 
-    __slots__ = ("_context", "_drain_ends", "_drained", "_limit", "_make_connection", "_quiet_until", "state")
+    __slots__ = (
+        "_context",
+        "_drain_ends",
+        "_drained",
+        "_limit",
+        "_make_connection",
+        "_peer",
+        "_quiet_until",
+        "state",
+    )
 
     is_urgent = True
 
     def __init__(
         self,
         context: ServerContext,
-        listener: socket.socket,
+        listener: Listener,
         limit: int,
         make_connection: ConnectionFactory = Connection,
     ) -> None:
@@ -73,6 +87,7 @@ class Acceptor(EventHandler):
         self._make_connection = make_connection
         self._context = context
         self._limit = limit
+        self._peer = UNIX_PEER if listener.family == socket.AF_UNIX else None  # None: the client's address
         self._quiet_until = -inf  # a pause is logged at most once a minute
         self._drain_ends = inf  # a time of the reactor's clock
         self._drained = 0  # connections accepted while draining
@@ -84,9 +99,13 @@ class Acceptor(EventHandler):
         """Accept every connection in the accept queue, then close the listening socket.
 
         Closing it earlier would reset connections that the kernel has already established and that may carry
-        a request. ``listen(0)`` shrinks the backlog, so that the kernel establishes few new ones.
+        a request. ``listen(0)`` shrinks the backlog, so that the kernel establishes few new ones. A socket
+        that outlives the process keeps its backlog and its accept queue.
         """
         if self.state is not AcceptorState.ACCEPTING:
+            return
+        if self.handle.outlives_process:
+            self.close()
             return
         self._enter(AcceptorState.DRAINING_QUEUE)
         self._drain_ends = self._context.reactor.now + DRAIN_TIME
@@ -182,7 +201,7 @@ class Acceptor(EventHandler):
                 return False
             return True  # the client closed the connection before it was accepted: try the next one
         sock.setblocking(False)
-        connection = self._make_connection(self._context, sock, str(address[0]))
+        connection = self._make_connection(self._context, sock, self._peer or str(address[0]))
         self._context.connections[connection.number] = connection
         try:
             self._context.reactor.register(connection)

@@ -99,6 +99,7 @@ AWAITING_RESULT = State.AWAITING_RESULT
 FINISHING = State.FINISHING
 DRAINING = State.DRAINING
 CLOSED = State.CLOSED
+RUNNING = ServerState.RUNNING
 STOPPING = ServerState.STOPPING
 
 
@@ -685,8 +686,8 @@ class Connection(EventHandler, ConnectionHooks):
         if context.reactor.now >= context.common_headers_expire:
             context.renew_common_headers()
         keep_alive = head.keep_alive and parser.phase is not PHASE_ENDED
-        if context.state is STOPPING and not parser.buffered and not self.has_unread_input():
-            keep_alive = False  # this was the last received request
+        if context.state is not RUNNING and not parser.buffered and not self.has_unread_input():
+            keep_alive = False  # the server stops soon, and this was the last received request
         if head.version == 0 and not has_length(response):
             keep_alive = False
         hooks = self._hooks

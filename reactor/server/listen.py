@@ -1,12 +1,18 @@
-"""The listening socket, and its URL."""
+"""Listening sockets: opened on a TCP address or a Unix path, or passed by another process; and their URLs."""
 
 import errno
+import os
 import socket
+import stat
+from collections.abc import Iterable, Sequence
 
 BACKLOG = 4096
 MAX_UNSENT_IN_KERNEL = 128 * 1024  # bytes
+MAX_UNIX_PATH = 107  # bytes: unix(7), sun_path without the final NUL
 # The address of this machine on which a server answers that listens on all addresses.
 LOOPBACK_OF = {"0.0.0.0": "127.0.0.1", "::": "::1"}
+
+_TCP = (socket.AF_INET, socket.AF_INET6)
 
 
 class Listener(socket.socket):
@@ -40,6 +46,58 @@ class Listener(socket.socket):
         self.name = name
         self.outlives_process = outlives_process
 
+    @property
+    def tcp_address(self) -> tuple[str, int] | None:
+        """The host and port of a TCP socket; None for a Unix socket."""
+        if self.family not in _TCP:
+            return None
+        host, port = self.getsockname()[:2]
+        return str(host), int(port)
+
+    @property
+    def unix_path(self) -> str | None:
+        """The path of a Unix socket, or @NAME in the abstract namespace; None for a TCP socket."""
+        if self.family in _TCP:
+            return None
+        path = self.getsockname()
+        return os.fsdecode(path.replace(b"\0", b"@", 1)) if isinstance(path, bytes) else str(path)
+
+
+class UnixListener(Listener):
+    """A listening Unix socket that removes its file when it is closed, unless it outlives the process."""
+
+    __slots__ = ("_file", "_path")
+
+    def __init__(self) -> None:
+        super().__init__(socket.AF_UNIX, socket.SOCK_STREAM)
+        self._path = ""
+        self._file: os.stat_result | None = None  # until this socket is closed
+
+    def bind_and_listen(self, path: str, mode: int) -> None:
+        """Create the file with a mode, then listen; raise OSError.
+
+        Before ``listen``, connections are refused, so that no client connects with the mode of the umask.
+        """
+        self.bind(path)
+        self._path = os.path.abspath(path)
+        self._file = _lstat(self._path)
+        os.chmod(self._path, mode)
+        self.listen(BACKLOG)
+        self.setblocking(False)
+
+    def close(self) -> None:
+        """Remove the file, unless another socket has replaced it, and close."""
+        before, self._file = self._file, None
+        if before is not None and not self.outlives_process:
+            now = _lstat(self._path)
+            try:
+                # Before the socket is closed, no other file gets its inode.
+                if now is not None and os.path.samestat(now, before):
+                    os.unlink(self._path)
+            except OSError:
+                pass  # the directory may be read-only by now; the next server removes the file
+        super().close()
+
 
 class StartError(Exception):
     """The server cannot start; the message says why in one line."""
@@ -54,26 +112,113 @@ def listen(host: str, port: int) -> Listener:
         listener = Listener(family, kind, protocol)
     except (OSError, UnicodeError) as error:
         # Not the error itself: it would form a reference cycle with this frame.
-        reason = getattr(error, "strerror", None) or str(error)
-        raise StartError(f"cannot listen on {host}: {reason}") from None
+        raise StartError(f"cannot listen on {host}: {_reason(error)}") from None
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        # Connections inherit it: responses are sent in one piece, so Nagle's algorithm would only delay them.
-        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        if hasattr(socket, "TCP_NOTSENT_LOWAT"):
-            # Buffer responses to slow clients in the write buffer, which is bounded, instead of in megabytes
-            # of kernel memory.
-            listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, MAX_UNSENT_IN_KERNEL)
+        _set_tcp_options(listener)
         listener.bind(address)
         listener.listen(BACKLOG)
         listener.setblocking(False)
     except (OSError, OverflowError) as error:
         listener.close()
-        # Not the error itself: it would form a reference cycle with this frame.
-        reason = getattr(error, "strerror", None) or str(error)
         advice = " (choose another port)" if getattr(error, "errno", 0) == errno.EADDRINUSE else ""
-        raise StartError(f"cannot listen on {host} port {port}: {reason}{advice}") from None
+        # Not the error itself: it would form a reference cycle with this frame.
+        raise StartError(f"cannot listen on {host} port {port}: {_reason(error)}{advice}") from None
     return listener
+
+
+def _set_tcp_options(listener: socket.socket) -> None:
+    """Set options that connections inherit; raise OSError."""
+    # Responses are sent in one piece, so Nagle's algorithm would only delay them.
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    if hasattr(socket, "TCP_NOTSENT_LOWAT"):
+        # Buffer responses to slow clients in the write buffer, which is bounded, instead of in megabytes of
+        # kernel memory.
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, MAX_UNSENT_IN_KERNEL)
+
+
+def listen_unix(path: str, mode: int) -> UnixListener:
+    """Return a non-blocking listening Unix socket whose file has a mode; raise StartError if that fails.
+
+    A socket file on which no process listens is replaced; any other file is an error.
+    """
+    length = len(os.fsencode(path))
+    if not path or "\0" in path or length > MAX_UNIX_PATH:
+        reason = f"the path has {length} bytes (at most {MAX_UNIX_PATH})" if length else "the path is empty"
+        reason = "the path contains a NUL" if "\0" in path else reason
+        raise StartError(f"cannot listen on the Unix socket {path!r}: {reason}")
+    listener = None
+    try:
+        _remove_stale(path)
+        listener = UnixListener()
+        listener.bind_and_listen(path, mode)
+    except OSError as error:
+        if listener is not None:
+            listener.close()
+        # Not the error itself: it would form a reference cycle with this frame.
+        raise StartError(f"cannot listen on the Unix socket {path!r}: {_reason(error)}") from None
+    return listener
+
+
+def _remove_stale(path: str) -> None:
+    """Remove a socket file on which no process listens; raise OSError if another file or server is there."""
+    before = _lstat(path)
+    if before is None:
+        return
+    if not stat.S_ISSOCK(before.st_mode):
+        raise OSError(errno.EEXIST, "the file exists and is not a socket (choose another path)")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as client:
+        client.setblocking(False)  # the accept queue of a busy server may be full: EAGAIN
+        error = client.connect_ex(path)
+    if error in (0, errno.EAGAIN, errno.EPROTOTYPE):  # EPROTOTYPE: a socket for datagrams
+        raise OSError(errno.EADDRINUSE, "already in use by another process (choose another path)")
+    if error not in (errno.ECONNREFUSED, errno.ENOENT):
+        raise OSError(error, os.strerror(error))
+    now = _lstat(path)
+    # Not that of a server which has started meanwhile. It may have the same inode: inodes are reused.
+    if now is not None and os.path.samestat(now, before) and now.st_mtime_ns == before.st_mtime_ns:
+        os.unlink(path)
+
+
+def _lstat(path: str) -> os.stat_result | None:
+    """Return the status of a file, or of a symbolic link; None if there is none."""
+    try:
+        return os.lstat(path)
+    except OSError:
+        return None
+
+
+def adopt(descriptor: int, name: str = "") -> Listener:
+    """Return the listener of a listening socket that another process has opened, and keeps.
+
+    Raise StartError for any other descriptor. ``name`` is that of the service manager.
+    """
+    which = f"descriptor {descriptor}" + (f" ({name!r})" if name else "")
+    try:
+        passed = socket.socket(fileno=descriptor)
+    except OSError as error:
+        raise StartError(f"cannot use {which} as a listening socket: {_reason(error)}") from None
+    with passed:
+        is_stream = passed.family in (*_TCP, socket.AF_UNIX) and passed.type == socket.SOCK_STREAM
+        if not is_stream or not passed.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
+            reason = "not listening (expected a listening TCP or Unix stream socket)"
+            raise StartError(f"cannot use {which} as a listening socket: {reason}")
+        family, kind, protocol = passed.family, passed.type, passed.proto
+        listener = Listener(family, kind, protocol, passed.detach(), name, outlives_process=True)
+    listener.set_inheritable(False)
+    listener.setblocking(False)
+    if family in _TCP:
+        _set_tcp_options(listener)
+    return listener
+
+
+def _reason(error: Exception) -> str:
+    return getattr(error, "strerror", None) or str(error)
+
+
+def tcp_addresses(listeners: Iterable[Listener]) -> Sequence[tuple[str, int]]:
+    """Return the hosts and ports of the TCP sockets among listeners."""
+    return [each.tcp_address for each in listeners if each.tcp_address is not None]
 
 
 def url_of(host: str, port: int) -> str:

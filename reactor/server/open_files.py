@@ -5,6 +5,7 @@
     a closed connection whose result has steps that have not ended: a file   counted as a connection
     forms of several files, and directories that are being listed            1/8 of the limit
     large files that wait to be closed, or are being closed                  those of the worker pool
+    listening sockets after the first one                                    1 for each
     standard streams, selector, listener, wake-ups, logs, shared directory,
     the lock of resumable uploads, and what one operation opens for a moment 30
 
@@ -26,20 +27,20 @@ FORMS_SHARE = 8  # forms and listings may use one of so many
 MIN_CONNECTIONS = 4
 
 
-def connection_limit(wanted: int, reserved: int = 0, threads: int = THREADS) -> int:
+def connection_limit(wanted: int, reserved: int = 0, threads: int = THREADS, listeners: int = 1) -> int:
     """Return the connection limit: ``wanted``, or, if that is 0, what the open-file limit allows.
 
-    ``reserved`` descriptors are needed for the inspector, and one for each of the ``threads``. Raise the soft
-    open-file limit to the hard limit. Raise StartError if it is too low.
+    ``reserved`` descriptors are needed for the inspector, and one for each of the ``threads`` and the
+    ``listeners``. Raise the soft open-file limit to the hard limit. Raise StartError if it is too low.
     """
     files = _raise_limit()
-    more_threads = max(0, threads - THREADS)
-    minimum = files_needed(MIN_CONNECTIONS, reserved + more_threads)
+    more = max(0, threads - THREADS) + max(0, listeners - 1)
+    minimum = files_needed(MIN_CONNECTIONS, reserved + more)
     if files < minimum:
         raise StartError(f"open-file limit too low: {files} (minimum: {minimum}; see ulimit -n)")
-    available = (files - files // FORMS_SHARE - OTHERS - more_threads) // PER_CONNECTION
+    available = (files - files // FORMS_SHARE - OTHERS - more) // PER_CONNECTION
     if wanted > available:
-        needed = files_needed(wanted, more_threads)
+        needed = files_needed(wanted, more)
         raise StartError(
             f"connection limit too high: {wanted} (the open-file limit of {files} allows at most "
             f"{available}, with {PER_CONNECTION} files for each connection; {wanted} need ulimit -n {needed})"

@@ -1,4 +1,4 @@
-"""The server: a reactor, a listening socket and signal handling.
+"""The server: a reactor, listening sockets and signal handling.
 
     with Server(routes, port=0) as server:   binds the address and listens
         server.run()                         serves until a signal or ``stop()``
@@ -17,6 +17,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import ExitStack
 from functools import partial, update_wrapper
 from types import TracebackType
 from typing import TextIO
@@ -35,7 +36,7 @@ from reactor.routing import Router
 from reactor.server.acceptor import Acceptor, ConnectionFactory
 from reactor.server.connection import Connection
 from reactor.server.context import ServerContext, ServerState
-from reactor.server.listen import Listener, listen, url_of
+from reactor.server.listen import Listener, listen, tcp_addresses, url_of
 from reactor.server.open_files import connection_limit
 from reactor.server.shutdown import Shutdown
 from reactor.server.thread_result import ThreadResult
@@ -101,7 +102,8 @@ class Server:
     called, and it is closed with the server. ``on_reload`` is called on SIGHUP. ``threads`` is the number of
     worker threads. ``on_stop`` is called with the server when it is closed after ``run``: all connections are
     closed then, and the worker threads have ended. ``listeners`` are listening sockets to use in place of
-    ``host`` and ``port``; the server closes them. Other threads may call ``call_soon``, ``run_in_thread``,
+    ``host`` and ``port``; the server closes them, also if it cannot start. ``on_stopping`` is called once,
+    when a graceful shutdown begins. Other threads may call ``call_soon``, ``run_in_thread``,
     ``in_background`` and ``stop`` only; everything else belongs to the thread that runs the server.
 
     ``allowed_hosts`` (host names, or an ``AllowedHosts``) are served in addition to ``localhost`` and IP
@@ -126,25 +128,33 @@ class Server:
         threads: int = THREADS,
         on_stop: Callable[["Server"], None] | None = None,
         listeners: Sequence[Listener] = (),
+        on_stopping: Callable[[], None] | None = None,
     ) -> None:
-        settings = Settings() if settings is None else settings
-        _check_arguments(routes, host, port, settings, access_log, log_format, default_headers, threads)
-        encoded_headers = encode_headers(default_headers)
-        if allowed_hosts is not None and not isinstance(allowed_hosts, AllowedHosts):
-            allowed_hosts = AllowedHosts(allowed_hosts)
-        clock = clock if instrumentation is None else instrumentation.reactor.clock
-        lines = AccessLog(access_log, log_format, clock, wall_clock) if access_log is not None else None
-        reserved = 0 if instrumentation is None else instrumentation.descriptors
-        limit = connection_limit(settings.max_connections, reserved, threads)
-        listeners = tuple(listeners) or (listen(host, port),)
-        if instrumentation is None:
-            instrumentation = Instrumentation(Reactor(selector, clock), Connection)
+        with ExitStack() as opened:  # closed if an argument is invalid, or the server cannot start
+            for each in listeners:
+                opened.callback(each.close)
+            settings = Settings() if settings is None else settings
+            _check_arguments(routes, host, port, settings, access_log, log_format, default_headers, threads)
+            encoded_headers = encode_headers(default_headers)
+            if allowed_hosts is not None and not isinstance(allowed_hosts, AllowedHosts):
+                allowed_hosts = AllowedHosts(allowed_hosts)
+            clock = clock if instrumentation is None else instrumentation.reactor.clock
+            lines = AccessLog(access_log, log_format, clock, wall_clock) if access_log is not None else None
+            reserved = 0 if instrumentation is None else instrumentation.descriptors
+            limit = connection_limit(settings.max_connections, reserved, threads, len(listeners))
+            if not listeners:
+                listeners = (opened.enter_context(listen(host, port)),)
+            if instrumentation is None:
+                instrumentation = Instrumentation(Reactor(selector, clock), Connection)
+            self._wakeup = Wakeup()
+            opened.pop_all()
         self._instrumentation = instrumentation
         self._run_loop = instrumentation.run_loop
         self.reactor = instrumentation.reactor
-        self.address: tuple[str, int] = listeners[0].getsockname()[:2]
-        routes.address = self.address
-        self._wakeup = Wakeup()
+        self.listeners = tuple(listeners)
+        addresses = tcp_addresses(self.listeners)
+        # Of the first TCP socket; with Unix sockets only, that of a router without a server.
+        self.address = routes.address = addresses[0] if addresses else routes.address
         self._workers = WorkerPool(threads)
         # Registered with the loop that runs, so that a loop held by the inspector can be stopped, too.
         self._signals = SignalHandle(self._pass_signal, self.stops_on)
@@ -156,27 +166,29 @@ class Server:
             wall_clock,
             default_headers=encoded_headers,
             call_soon=self._wakeup.call_soon,
-            allowed_hosts=None if allowed_hosts is None else allowed_hosts.at(self.address[0]),
+            allowed_hosts=None
+            if allowed_hosts is None
+            else allowed_hosts.at([host for host, _ in addresses]),
             in_worker=self._workers.submit,
             worker_queue_is_full=self._workers.is_full,
         )
         self._acceptors = tuple(
-            Acceptor(self.context, each, limit, instrumentation.make_connection) for each in listeners
+            Acceptor(self.context, each, limit, instrumentation.make_connection) for each in self.listeners
         )
         self._on_reload = on_reload
         self._on_stop = on_stop
         self._has_run = False
         # Checked now: /dev/tty cannot be opened after the terminal was closed.
         self._has_terminal = _has_controlling_terminal()
-        self.reactor.register(self._wakeup)
-        for acceptor in self._acceptors:
-            self.reactor.register(acceptor)
         if lines is not None:
             self.reactor.at_turn_end(lines.flush)
-        self._shutdown = Shutdown(self.context, self._acceptors, self._stop_loop)
+        self._shutdown = Shutdown(self.context, self._acceptors, self._stop_loop, on_stopping)
         SlowCallbackLog(self.reactor, settings.slow_turn)
         self._watchdog = Watchdog(self._run_loop, settings.watchdog)
         try:
+            self.reactor.register(self._wakeup)
+            for acceptor in self._acceptors:
+                self.reactor.register(acceptor)
             instrumentation.on_start(self)
         except BaseException:
             self.close()
@@ -197,13 +209,24 @@ class Server:
 
     @property
     def url(self) -> str:
-        """The URL of the server."""
-        return url_of(*self.address)
+        """The URL of the server; unix:PATH if it listens on Unix sockets only."""
+        paths = [each.unix_path for each in self.listeners]
+        return f"unix:{paths[0]}" if all(paths) else url_of(*self.address)
 
     @property
     def local(self) -> bool:
-        """Whether the server listens on a loopback address."""
-        return is_loopback(self.address[0])
+        """Whether only this machine can connect: by loopback addresses and Unix sockets."""
+        return all(is_loopback(host) for host, _ in tcp_addresses(self.listeners))
+
+    @property
+    def run_loop(self) -> Reactor:
+        """The loop that runs: ``reactor``, or that of the inspector, which runs its turns and may hold it."""
+        return self._run_loop
+
+    def status(self) -> str:
+        """Return a line for the service manager."""
+        word = "serving" if self.context.state is ServerState.RUNNING else "stopping"
+        return f"{word}; open connections: {len(self.context.connections)}"
 
     def run(self, on_ready: Callable[[], None] = lambda: None) -> None:
         """Serve until ``stop`` is called, or, in the main thread, until SIGINT or SIGTERM.
@@ -386,6 +409,7 @@ def serve(
     threads: int = THREADS,
     on_stop: Callable[[Server], None] | None = None,
     listeners: Sequence[Listener] = (),
+    on_stopping: Callable[[], None] | None = None,
 ) -> None:
     """Serve until SIGINT or SIGTERM; raise StartError if the server cannot listen.
 
@@ -407,6 +431,7 @@ def serve(
         threads=threads,
         on_stop=on_stop,
         listeners=listeners,
+        on_stopping=on_stopping,
     ) as server:
         server.run(lambda: on_ready(server))
 

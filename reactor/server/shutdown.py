@@ -2,13 +2,16 @@
 
     State     Connections                                      Until                      Then
     RUNNING   accepted and kept alive                          a stop is requested        UNREADY STOPPING
-    UNREADY   accepted and kept alive; /readyz answers 503     shutdown_delay has passed  STOPPING
+    UNREADY   accepted; closed after their next response;      shutdown_delay has passed  STOPPING
+              /readyz answers 503
     STOPPING  accepted from the accept queue only; closed      all are closed, or         STOPPED
               once the requests received on them are answered  shutdown_timeout has passed
     STOPPED   closed immediately                               -                          -
 
-A second stop signal leads to STOPPED immediately. See ``Connection.stop`` for stopping a connection,
-and ``Acceptor.drain`` for draining the accept queue.
+In UNREADY, an idle connection stays open, and the response to its next request has ``Connection: close``, so
+that clients continue with another server before this one stops accepting. A second stop signal leads to
+STOPPED immediately. See ``Connection.stop`` for stopping a connection, and ``Acceptor.drain`` for draining
+the accept queue.
 """
 
 import logging
@@ -25,17 +28,25 @@ STOPPING = ServerState.STOPPING  # bound once instead of looked up in each turn
 
 
 class Shutdown(EventHandler):
-    """Stops one server, and calls ``finished`` when it is STOPPED. Has a deadline, but no handle."""
+    """Stops one server: calls ``stopping`` when that begins, and ``finished`` when it is STOPPED.
 
-    __slots__ = ("_acceptors", "_context", "_finished")
+    Has a deadline, but no handle.
+    """
+
+    __slots__ = ("_acceptors", "_context", "_finished", "_stopping")
 
     def __init__(
-        self, context: ServerContext, acceptors: Sequence[Acceptor], finished: Callable[[], None]
+        self,
+        context: ServerContext,
+        acceptors: Sequence[Acceptor],
+        finished: Callable[[], None],
+        stopping: Callable[[], None] | None = None,
     ) -> None:
         super().__init__()
         self._context = context
         self._acceptors = acceptors
         self._finished = finished
+        self._stopping = stopping
 
     @property
     def description(self) -> str:
@@ -51,12 +62,21 @@ class Shutdown(EventHandler):
         context.reactor.now = context.reactor.clock()
         if context.state is not ServerState.RUNNING:
             self._finish()
-        elif context.settings.shutdown_delay:
-            context.enter(ServerState.UNREADY)
-            self.deadline = context.reactor.now + context.settings.shutdown_delay
         else:
-            self._stop_connections()
+            self._report_stopping()
+            if context.settings.shutdown_delay:
+                context.enter(ServerState.UNREADY)
+                self.deadline = context.reactor.now + context.settings.shutdown_delay
+            else:
+                self._stop_connections()
         context.reactor.refresh(self)
+
+    def _report_stopping(self) -> None:
+        if self._stopping is not None:
+            try:
+                self._stopping()
+            except Exception:
+                log.exception("unhandled exception in on_stopping")
 
     def on_deadline(self) -> None:
         """Stop accepting after the delay; stop waiting for connections after the timeout."""

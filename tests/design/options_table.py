@@ -6,11 +6,9 @@ python -m tests.design.options_table      replaces the table between the two mar
 import argparse
 import re
 from collections.abc import Iterator
-from dataclasses import fields
 
 from reactor.cli.option_types import FileOnly, variable
-from reactor.cli.options import describe_default, make_parser
-from reactor.settings import Settings
+from reactor.cli.options import make_parser
 from tests.design.sources import ROOT
 
 FILE = ROOT / "handlers" / "README.md"
@@ -19,7 +17,7 @@ BEGIN, END = "<!-- options: written by python -m tests.design.options_table -->\
 FILE_ONLY = """
 ### Configuration file and environment only
 
-These options tune internals: flow control, and how the clients share an iteration of the event loop.
+Most of these options tune internals: flow control, and how the clients share an iteration of the event loop.
 They have no form on the command line.
 
 | name in the file | environment variable | default | effect |
@@ -46,9 +44,8 @@ def options_table() -> str:
 
 
 def _file_only_row(action: FileOnly) -> str:
-    setting = next(each for each in fields(Settings) if each.name == action.dest)
     name = action.dest.replace("_", "-")
-    return f"| `{name}` | `{variable(action)}` | {describe_default(setting)} | {setting.metadata['help']} |\n"
+    return f"| `{name}` | `{variable(action)}` | {action.shown} | {action.effect} |\n"
 
 
 def _row(action: argparse.Action) -> str:

@@ -16,7 +16,7 @@ from collections import deque
 from collections.abc import Callable
 from heapq import heappop, heappush
 from selectors import EVENT_READ, EVENT_WRITE
-from socket import MSG_PEEK, SHUT_WR, SO_LINGER
+from socket import AF_INET, MSG_PEEK, SHUT_WR, SO_LINGER
 from typing import Any
 
 from tests.simulation.tcp import ByteSummary, TcpConnection
@@ -218,6 +218,8 @@ class Listener(Handle):
 
     def __init__(self, network: "Network") -> None:
         super().__init__(network, "listener")
+        self.family = AF_INET
+        self.outlives_process = False
         self.waiting: deque[TcpConnection] = deque()
         self.backlog = 4096
 

@@ -20,6 +20,8 @@ class FaultyListener:
 
     def __init__(self, sock: socket.socket) -> None:
         self.sock = sock
+        self.family = sock.family
+        self.outlives_process = False
         self.faults: list[int] = []
         self.accepts = 0
 

@@ -134,7 +134,7 @@ def test_readyz_answers_503_while_connections_are_still_accepted() -> None:
                 pass
             assert probe.get("/readyz").status == 503
             answer = server.get("/")
-            assert (answer.status, answer.headers.get("connection")) == (200, None)
+            assert (answer.status, answer.headers.get("connection")) == (200, "close")
         server.send_signal(signal.SIGTERM)
         assert server.exit_code() == 0
 

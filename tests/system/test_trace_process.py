@@ -90,14 +90,14 @@ def test_a_kill_in_the_middle_of_much_work_leaves_whole_lines(tmp_path: Path, co
 
 
 def test_a_trace_ends_at_its_limit_and_the_server_goes_on(tmp_path: Path) -> None:
-    with ServerProcess(*options(tmp_path, "--trace-limit", "64K")) as server:
+    with ServerProcess(*options(tmp_path), extra={"REACTOR_TRACE_LIMIT": "64K"}) as server:
         client = server.connect()
         for _ in range(400):
             assert client.get("/").status == 200
         line = server.stderr.next()
         server.kill()
         assert server.stderr.rest() == []
-    reason = "size limit reached (--trace-limit 65536), tracing stopped"
+    reason = "size limit reached (trace-limit 65536), tracing stopped"
     assert line == f"reactor: warning: trace {str(tmp_path / 'trace')!r}: {reason}"
     assert 32 << 10 < (tmp_path / "trace").stat().st_size <= 64 << 10
     assert check(tmp_path)[-1]["args"] == {"reason": "full"}
@@ -147,7 +147,7 @@ def test_a_port_that_is_taken_is_told_with_a_trace_too(tmp_path: Path) -> None:
 
 
 def test_a_limit_that_is_no_size_is_refused() -> None:
-    assert run("--trace-limit", "much").returncode == 2
+    assert run(REACTOR_TRACE_LIMIT="much").returncode == 2
 
 
 def test_without_the_option_there_is_no_trace(tmp_path: Path) -> None:

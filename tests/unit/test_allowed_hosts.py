@@ -102,7 +102,7 @@ def test_the_error_message_is_short_and_has_a_remedy(host: str, message: str) ->
 
 
 @pytest.mark.parametrize(
-    ("address", "checked"),
+    ("addresses", "checked"),
     [
         ("127.0.0.1", True),
         ("127.9.9.9", True),
@@ -113,14 +113,17 @@ def test_the_error_message_is_short_and_has_a_remedy(host: str, message: str) ->
         ("192.168.1.7", False),
         ("::ffff:192.168.1.7", False),
         ("fe80::1%eth0", False),
+        ("127.0.0.1 ::1", True),
+        ("127.0.0.1 192.168.1.7", False),
+        ("", False),  # Unix sockets only
     ],
 )
-def test_only_on_loopback_checks_loopback_addresses(address: str, checked: bool) -> None:
+def test_only_on_loopback_checks_loopback_addresses(addresses: str, checked: bool) -> None:
     on_loopback = AllowedHosts(only_on_loopback=True)
-    assert on_loopback.at(address) is (on_loopback if checked else None)
+    assert on_loopback.at(addresses.split()) is (on_loopback if checked else None)
     always = AllowedHosts(["a.test"])
-    assert always.at(address) is always
-    assert AllowedHosts(["*", "a.test"]).at(address) is None
+    assert always.at(addresses.split()) is always
+    assert AllowedHosts(["*", "a.test"]).at(addresses.split()) is None
 
 
 # The cache of request heads.
@@ -205,6 +208,7 @@ def test_serve_accepts_allowed_hosts() -> None:
 def test_the_command_allows_its_own_and_configured_hosts(
     host: str, given: tuple[str, ...], allowed: str, refused: str | None
 ) -> None:
-    hosts = allowed_hosts(argparse.Namespace(host=host, allowed_host=given))
-    assert hosts.allows(allowed)
-    assert refused is None or not hosts.allows(refused)
+    for options in ({"host": host, "listen": ()}, {"host": "x", "listen": (("::1", 80), (host, 0))}):
+        hosts = allowed_hosts(argparse.Namespace(**options, allowed_host=given))
+        assert hosts.allows(allowed)
+        assert refused is None or not hosts.allows(refused)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from reactor.cli.options import FILE_ONLY, make_parser
+from reactor.cli.options import file_only_names, make_parser
 from reactor.settings import Settings
 
 LIMITS = [each for each in fields(Settings) if each.metadata.get("group", "advanced") != "advanced"]
@@ -79,8 +79,9 @@ def test_help_explains_environment_variables_and_exit_codes() -> None:
 
 
 def test_help_names_the_options_that_the_command_line_does_not_have() -> None:
-    text = make_parser().format_help()
+    parser = make_parser()
+    text, file_only = parser.format_help(), file_only_names(parser)
     assert not re.findall(r"^ +--(?:turn|linger|high|low)-", text, re.MULTILINE)
     listed = text.partition("exist in the environment and in the file only:\n")[2].partition(".")[0]
-    assert listed.replace("\n", " ").split(", ") == FILE_ONLY
-    assert {"turn-read", "low-water", "linger-timeout", "max-chunk-line"} <= set(FILE_ONLY)
+    assert listed.replace("\n", " ").split(", ") == file_only
+    assert {"turn-read", "low-water", "linger-timeout", "max-chunk-line", "trace-limit"} <= set(file_only)

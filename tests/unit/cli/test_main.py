@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from reactor.cli import access_options, main
-from reactor.cli.options import FILE_ONLY, make_parser, option_name, parse_options
+from reactor.cli.options import file_only_names, make_parser, option_name, parse_options
 from reactor.http11.headers import Headers
 from reactor.http11.message import Head, Request
 from reactor.http11.target import Target
@@ -137,7 +137,7 @@ def test_every_limit_has_an_option_or_a_variable_only(each: Any) -> None:
 
 
 @pytest.mark.parametrize("end", ["", "=5", "=x", " 5"], ids=repr)
-@pytest.mark.parametrize("name", FILE_ONLY)
+@pytest.mark.parametrize("name", file_only_names(make_parser()))
 def test_an_option_of_the_file_only_is_refused_with_its_place(
     name: str, end: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -195,7 +195,7 @@ def test_every_option_has_an_environment_variable(option: str) -> None:
     name = option.removeprefix("--").replace("-", "_")
     # Options whose values are not strings.
     made = {"auth": "a:b", "auth_upload": "a:b", "header": "A: 1", "inspect": "5000"}
-    made |= {"allowed_host": "a.test", "config": os.devnull, "wsgi": "shop:app"}
+    made |= {"allowed_host": "a.test", "config": os.devnull, "wsgi": "shop:app", "listen": "[::1]:80"}
     text = ({"log_format": "json", "log_level": "debug", "cors": "null", "types": "guess"} | made).get(
         name, "1"
     )
@@ -293,7 +293,7 @@ def test_a_value_out_of_range_is_named_with_its_source(
         ("--allowed-host * --allowed-host a.test", "--allowed-host: * allows every host"),
         ("--auth-upload a:b", "--auth-upload has no effect without a directory"),
         ("-d . --read-only --auth-upload a:b", "--auth-upload has no effect with --read-only"),
-        ("--trace-limit 1M", "--trace-limit has no effect without --trace"),
+        ("--trace-limit 1M", "--trace-limit is not a command-line option: set trace-limit in --config FILE"),
         ("--content-timeout 5 --min-rate 0", "--content-timeout has no effect with a minimum rate of 0"),
         ("--min-rate 1.5K", "invalid rate: '1.5K' (examples: 500, 0.5, 64K)"),
         ("--port", "--port"),

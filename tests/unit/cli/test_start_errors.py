@@ -223,10 +223,10 @@ def test_help_lists_every_option_with_its_default() -> None:
     defaults = {option_name(each): describe_default(each) for each in settings}
     defaults |= {"--host": "127.0.0.1", "--port": "4221", "--directory": "none"}
     defaults |= {"--log-format": "combined", "--log-level": "info", "--types": "binary"}
-    defaults |= {"--trace": "none", "--trace-limit": "64 MiB", "--inspect": "none", "--config": "none"}
+    defaults |= {"--trace": "none", "--inspect": "none", "--config": "none"}
     defaults |= {"--auth": "none", "--auth-upload": "none", "--cors": "none", "--header": "none"}
     defaults |= {"--wsgi": "none", "--threads": "4 with --wsgi"}
-    defaults |= {"--wsgi": "none", "--threads": "4 with --wsgi"}
+    defaults |= {"--listen": "none", "--unix": "none"}
     defaults |= {"--allowed-host": "none if only this machine can connect, otherwise *"}
     switches = {"--read-only", "--hidden", "--fsync", "--open", "--no-access-log", "--no-date-header"}
     switches |= {"--allow-delete", "--precompressed", "--resumable", "--explain"}

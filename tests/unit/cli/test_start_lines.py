@@ -24,6 +24,11 @@ def has_ipv6() -> bool:
     return True
 
 
+def closed_socket() -> socket.socket:
+    with socket.socket() as sock:
+        return sock
+
+
 needs_ipv6 = pytest.mark.skipif(not has_ipv6(), reason="no IPv6 loopback")
 
 
@@ -66,7 +71,7 @@ def test_all_addresses_get_one_line_each(
     host: str, ipv6_only: bool, hosts: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "_addresses", lambda: ADDRESSES)
-    monkeypatch.setattr(module, "_ipv6_only", lambda: ipv6_only)
+    monkeypatch.setattr(module, "_ipv6_only", lambda listener: ipv6_only)
     with Server(Router(), host, 0) as server:
         port = server.address[1]
         urls = urls_of(server)
@@ -78,9 +83,11 @@ def test_all_addresses_get_one_line_each(
 
 @needs_ipv6
 @pytest.mark.parametrize("value", [0, 1])
-def test_whether_ipv6_sockets_accept_ipv4_is_asked(value: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(socket.socket, "getsockopt", lambda self, level, option: value, raising=False)
-    assert module._ipv6_only() is bool(value)
+def test_whether_an_ipv6_socket_accepts_ipv4_is_read_from_it(value: int) -> None:
+    with socket.socket(socket.AF_INET6) as listener:
+        listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, value)
+        assert module._ipv6_only(listener) is bool(value)
+    assert module._ipv6_only(listener)
 
 
 def test_every_url_that_is_printed_reaches_the_server() -> None:
@@ -92,7 +99,7 @@ def test_every_url_that_is_printed_reaches_the_server() -> None:
 
 def also_on(server: CommandServer) -> Iterator[str]:
     """Yield the URLs of the lines after the first one."""
-    for _ in module._hosts("0.0.0.0")[1:]:
+    for _ in module._hosts("0.0.0.0", closed_socket())[1:]:
         line = server.stderr.next() or ""
         assert line.startswith("reactor: also on http://")
         yield line.removeprefix("reactor: also on ")
@@ -118,10 +125,11 @@ def test_an_unreachable_address_is_skipped(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_without_any_address_the_loopback_url_is_printed(monkeypatch: pytest.MonkeyPatch) -> None:
+    closed = closed_socket()
     monkeypatch.setattr(socket, "if_nameindex", refuse)
     monkeypatch.setattr(socket, "socket", refuse)
     monkeypatch.setattr("builtins.open", refuse)
-    assert [module._hosts(host) for host in ("0.0.0.0", "::")] == [["127.0.0.1"], ["::1"]]
+    assert [module._hosts(host, closed) for host in ("0.0.0.0", "::")] == [["127.0.0.1"], ["::1"]]
 
 
 def test_an_interface_without_an_ipv4_address_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,6 +1,7 @@
 """Graceful shutdown with a fake clock: no request that was received is lost."""
 
 import errno
+import os
 import socket
 
 import pytest
@@ -9,6 +10,7 @@ from reactor.http11.message import LiveStream, Response
 from reactor.server.acceptor import DRAIN_TIME, MAX_DRAINED, AcceptorState
 from reactor.server.connection import STOP_GRACE
 from reactor.server.context import ServerState
+from reactor.server.shutdown import Shutdown
 from reactor.server.state import State
 from tests.support.acceptor import PART, WHOLE, Client, Site
 from tests.support.in_process import Harness
@@ -432,14 +434,87 @@ def test_the_server_serves_during_the_shutdown_delay() -> None:
         assert site.context.state is ServerState.UNREADY
         site.advance(4)
         (client,) = site.connect_each(1)
+        site.advance(0.999)
         client.send(WHOLE)
-        assert answers(client.read()) == [False]
-        site.advance(1)
-        assert client.read() == b""
+        assert answers(client.read()) == [True]
+        site.advance(0.001)
         assert client.ended
         client.sock.close()
         site.run()
         assert site.stopped == 1
+
+
+@pytest.mark.parametrize("count", [1, 2, 65, 500])
+def test_during_the_delay_only_the_last_response_closes(count: int) -> None:
+    with Site(limit=10, shutdown_delay=5) as site:
+        idle, client = site.connect_each(2)
+        for each in (idle, client):
+            each.send(WHOLE)
+            assert answers(each.read()) == [False]
+        site.shutdown.begin()
+        client.send(WHOLE * count)
+        assert answers(client.read()) == [False] * (count - 1) + [True]
+        assert client.ended
+        assert idle.read() == b""
+        assert not idle.ended
+        site.advance(5)
+        assert idle.read() == b""
+        assert idle.ended
+
+
+def test_a_live_stream_continues_during_the_delay() -> None:
+    stream = LiveStream()
+    with Site(limit=10, routes=answering(lambda: Response(200, stream)), shutdown_delay=5) as site:
+        site.shutdown.begin()
+        (client,) = site.connect_each(1)
+        client.send(request("/0"))
+        assert answers(client.read()) == [True]
+        assert stream.send(b"news")
+        assert client.read() == b"4\r\nnews\r\n"
+        site.advance(5)
+        assert client.read() == b"0\r\n\r\n"
+        assert client.ended
+
+
+def test_the_beginning_of_a_shutdown_is_reported_once(caplog: pytest.LogCaptureFixture) -> None:
+    reported: list[ServerState] = []
+
+    def report() -> None:
+        reported.append(site.context.state)
+        raise RuntimeError("planted")
+
+    for delay in (0, 5):
+        with Site(limit=10, shutdown_delay=delay) as site:
+            shutdown = Shutdown(site.context, (site.acceptor,), lambda: None, report)
+            shutdown.begin()
+            site.advance(delay)
+            shutdown.begin()
+            assert site.context.state is ServerState.STOPPED
+    assert reported == [ServerState.RUNNING] * 2
+    assert caplog.text.count("unhandled exception in on_stopping") == 2
+
+
+# Sockets that outlive the process.
+
+
+def test_the_accept_queue_is_left_to_the_next_process() -> None:
+    with Site(limit=10) as site, socket.socket(fileno=os.dup(site.listener.fileno())) as kept:
+        site.listener.outlives_process = True
+        (served,) = site.connect_each(1)
+        served.send(PART)
+        waiting = queue(site, 3)
+        site.shutdown.begin()
+        assert site.acceptor.state is AcceptorState.CLOSED
+        assert site.held == 1
+        late = queue(site, 8)  # the backlog is as before
+        served.send(WHOLE[len(PART) :])
+        assert answers(served.read()) == [True]
+        kept.setblocking(False)
+        for each in waiting + late:
+            accepted, address = kept.accept()
+            with accepted:
+                assert address == each.sock.getsockname()
+                assert accepted.recv(100) == WHOLE
 
 
 def test_a_second_stop_during_the_delay_ends_the_shutdown_at_once() -> None:

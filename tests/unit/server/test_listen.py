@@ -1,0 +1,288 @@
+"""Listening sockets: Unix sockets and their files, and sockets that another process passes."""
+
+import errno
+import os
+import socket
+import stat
+from collections.abc import Callable
+from contextlib import ExitStack, closing
+from pathlib import Path
+
+import pytest
+
+from reactor.server import listen as module
+from reactor.server.listen import MAX_UNIX_PATH, Listener, StartError, UnixListener, adopt, listen, listen_unix
+
+MODE = 0o660
+
+
+@pytest.fixture
+def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)  # whose own path may be too long for a Unix socket
+    return Path("s")
+
+
+def connect(path: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as client:
+        client.connect(str(path))
+
+
+def leave_stale(path: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as sock:
+        sock.bind(str(path))
+
+
+# The file of a Unix socket.
+
+
+@pytest.mark.parametrize("mode", [0o600, 0o660, 0o666, 0o777])
+@pytest.mark.parametrize("umask", [0, 0o027, 0o777])
+def test_the_mode_does_not_depend_on_the_umask(path: Path, mode: int, umask: int) -> None:
+    before = os.umask(umask)
+    try:
+        listener = listen_unix(str(path), mode)
+    finally:
+        os.umask(before)
+    with listener:
+        assert stat.S_IMODE(path.stat().st_mode) == mode
+        assert not listener.getblocking()
+        assert not listener.get_inheritable()
+        assert listener.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)
+        connect(path)
+
+
+def test_no_client_connects_before_the_mode_is_set(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    chmod, refused = os.chmod, []
+
+    def check(name: str, mode: int) -> None:
+        with pytest.raises(ConnectionRefusedError):
+            connect(path)
+        refused.append(mode)
+        chmod(name, mode)
+
+    monkeypatch.setattr(os, "chmod", check)
+    with listen_unix(str(path), MODE):
+        assert refused == [MODE]
+
+
+def test_the_file_is_removed_when_the_socket_is_closed(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    listener = listen_unix(str(path), MODE)
+    assert (listener.unix_path, listener.tcp_address) == ("s", None)
+    elsewhere = path.absolute().parent / "elsewhere"
+    elsewhere.mkdir()
+    file = path.absolute()
+    monkeypatch.chdir(elsewhere)
+    listener.close()
+    assert not file.exists()
+    listener.close()
+
+
+@pytest.mark.parametrize("make", [Path.touch, lambda path: leave_stale(path), Path.mkdir])
+def test_a_file_that_has_replaced_the_socket_stays(path: Path, make: Callable[[Path], None]) -> None:
+    listener = listen_unix(str(path), MODE)
+    path.unlink()
+    make(path)
+    listener.close()
+    assert path.exists()
+
+
+def test_the_file_of_a_socket_that_outlives_the_process_stays(path: Path) -> None:
+    listener = listen_unix(str(path), MODE)
+    with socket.socket(fileno=os.dup(listener.fileno())):
+        listener.outlives_process = True
+        listener.close()
+        connect(path)
+
+
+def test_a_file_that_cannot_be_removed_does_not_prevent_the_end(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listener = listen_unix(str(path), MODE)
+
+    def refuse(path: str) -> None:
+        raise OSError(errno.EROFS, "planted")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "unlink", refuse)
+        listener.close()
+    assert listener.fileno() == -1
+    with listen_unix(str(path), MODE):
+        connect(path)
+
+
+def test_a_failed_start_leaves_no_file(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(path: str, mode: int) -> None:
+        raise OSError(errno.EPERM, "planted")
+
+    monkeypatch.setattr(os, "chmod", refuse)
+    with pytest.raises(StartError, match="cannot listen on the Unix socket 's': planted"):
+        listen_unix(str(path), MODE)
+    assert not path.exists()
+
+
+# What is at the path already.
+
+
+def test_a_stale_socket_is_replaced(path: Path) -> None:
+    leave_stale(path)
+    with listen_unix(str(path), MODE):
+        connect(path)
+
+
+def test_a_socket_that_a_process_listens_on_is_in_use(path: Path) -> None:
+    with listen_unix(str(path), MODE):
+        assert_refused(str(path), "already in use by another process")
+        connect(path)
+
+
+def test_a_full_accept_queue_is_in_use(path: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as busy, ExitStack() as stack:
+        busy.bind(str(path))
+        busy.listen(0)
+        client = stack.enter_context(socket.socket(socket.AF_UNIX))
+        client.connect(str(path))
+        assert_refused(str(path), "already in use by another process")
+        assert path.exists()
+
+
+def test_a_datagram_socket_is_in_use(path: Path) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as other:
+        other.bind(str(path))
+        assert_refused(str(path), "already in use by another process")
+
+
+def test_a_socket_that_may_not_be_connected_to_stays(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    leave_stale(path)
+    monkeypatch.setattr(socket.socket, "connect_ex", lambda self, address: errno.EACCES)
+    assert_refused(str(path), os.strerror(errno.EACCES))
+    assert path.exists()
+
+
+def test_the_socket_of_a_server_that_has_just_started_stays(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    leave_stale(path)
+    os.utime(path, (1, 1))  # long ago
+    servers = []
+
+    def start_another(client: socket.socket, address: str) -> int:
+        path.unlink()
+        server = UnixListener()
+        servers.append(server)
+        server.bind_and_listen(str(path), MODE)
+        return errno.ECONNREFUSED
+
+    with monkeypatch.context() as patch:
+        patch.setattr(socket.socket, "connect_ex", start_another)
+        assert_refused(str(path), os.strerror(errno.EADDRINUSE))
+    with closing(servers[0]):
+        connect(path)
+
+
+def make_link(path: Path) -> None:
+    leave_stale(path.parent / "target")
+    path.symlink_to("target")
+
+
+@pytest.mark.parametrize(
+    "make",
+    [Path.touch, Path.mkdir, os.mkfifo, make_link, lambda path: path.symlink_to("missing")],
+    ids=["file", "directory", "FIFO", "link", "dangling link"],
+)
+def test_any_other_file_stays(path: Path, make: Callable[[Path], None]) -> None:
+    make(path)
+    before = path.lstat()
+    assert_refused(str(path), "the file exists and is not a socket (choose another path)")
+    assert path.lstat() == before
+
+
+LONG = "x" * MAX_UNIX_PATH
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("", "the path is empty"),
+        ("a\0b", "the path contains a NUL"),
+        ("\0abstract", "the path contains a NUL"),
+        (LONG + "x", f"the path has {MAX_UNIX_PATH + 1} bytes (at most {MAX_UNIX_PATH})"),
+        ("é" * 54, "the path has 108 bytes"),
+        ("missing/s", os.strerror(errno.ENOENT)),
+    ],
+)
+def test_an_invalid_path_is_refused(path: Path, name: str, reason: str) -> None:
+    assert_refused(name, reason)
+
+
+def test_the_longest_path_is_accepted(path: Path) -> None:
+    with listen_unix(LONG, MODE):
+        connect(Path(LONG))
+
+
+def assert_refused(path: str, reason: str) -> None:
+    with pytest.raises(StartError) as caught:
+        listen_unix(path, MODE)
+    assert str(caught.value).startswith(f"cannot listen on the Unix socket {path!r}: {reason}")
+
+
+# Sockets that another process passes.
+
+
+def passed(kind: str, path: Path) -> socket.socket:
+    """Return a socket as a service manager passes it."""
+    family = socket.AF_UNIX if kind.startswith("Unix") else socket.AF_INET6 if "6" in kind else socket.AF_INET
+    sock = socket.socket(family, socket.SOCK_DGRAM if "datagram" in kind else socket.SOCK_STREAM)
+    sock.bind(str(path) if family == socket.AF_UNIX else ("::1" if "6" in kind else "127.0.0.1", 0))
+    if "listening" in kind:
+        sock.listen(7)
+    sock.set_inheritable(True)
+    return sock
+
+
+@pytest.mark.parametrize("kind", ["listening TCP", "listening TCP 6", "Unix listening"])
+def test_a_listening_socket_is_adopted(kind: str, path: Path) -> None:
+    with passed(kind, path) as sock:
+        with adopt(os.dup(sock.fileno()), "web") as listener:
+            assert listener.getsockname() == sock.getsockname()
+            assert (listener.name, listener.outlives_process) == ("web", True)
+            assert not listener.getblocking()
+            assert not listener.get_inheritable()
+            if sock.family != socket.AF_UNIX:
+                assert listener.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+                assert listener.tcp_address == sock.getsockname()[:2]
+        if sock.family == socket.AF_UNIX:
+            connect(path)  # the file stays
+
+
+@pytest.mark.parametrize("kind", ["TCP", "datagram", "Unix stream", "Unix datagram"])
+def test_any_other_socket_is_refused(kind: str, path: Path) -> None:
+    with passed(kind, path) as sock:
+        descriptor = os.dup(sock.fileno())
+        with pytest.raises(StartError) as caught:
+            adopt(descriptor, "web")
+        assert str(caught.value) == (
+            f"cannot use descriptor {descriptor} ('web') as a listening socket: not listening "
+            "(expected a listening TCP or Unix stream socket)"
+        )
+
+
+def test_a_descriptor_that_is_not_a_socket_is_refused(path: Path) -> None:
+    with path.open("wb") as file, pytest.raises(StartError, match=r"cannot use descriptor \d+ as a .*: Socket"):
+        adopt(file.fileno())
+    with pytest.raises(StartError, match=r"cannot use descriptor 987654 as a listening socket: Bad file"):
+        adopt(987654)
+
+
+def test_the_abstract_namespace_is_shown_with_an_at_sign() -> None:
+    with socket.socket(socket.AF_UNIX) as sock:
+        sock.bind(f"\0reactor {os.getpid()}")
+        sock.listen()
+        with adopt(os.dup(sock.fileno())) as listener:
+            assert listener.unix_path == f"@reactor {os.getpid()}"
+
+
+def test_tcp_addresses_are_those_of_tcp_sockets(path: Path) -> None:
+    with ExitStack() as stack:
+        listeners: list[Listener] = [stack.enter_context(listen_unix(str(path), MODE))]
+        listeners += [stack.enter_context(listen("127.0.0.1", 0)) for _ in range(2)]
+        assert module.tcp_addresses(listeners) == [each.getsockname() for each in listeners[1:]]
