@@ -50,6 +50,10 @@ SERVERS = {
         f"gunicorn {WSGI} --bind 127.0.0.1:{{port}} --worker-class gthread --threads 8 --keep-alive 75"
         " --graceful-timeout 20 --log-level warning"
     ),
+    "gunicorn sync": Kind(
+        f"gunicorn {WSGI} --bind 127.0.0.1:{{port}} --worker-class sync --workers 8 --graceful-timeout 20"
+        " --log-level warning"
+    ),
     "waitress": Kind(f"waitress --listen=127.0.0.1:{{port}} --threads=8 --channel-timeout=75 {WSGI}"),
     "granian": Kind(
         f"granian {WSGI} --interface wsgi --port {{port}} --blocking-threads 8 --workers-kill-timeout 20"
@@ -150,7 +154,9 @@ def responds(port: int, target: str) -> bool:
 
 def is_installed(name: str, python: str = sys.executable) -> bool:
     """Return whether a Python has the package of a server."""
-    check = [python, "-c", f"import {name}, starlette" if name == "uvicorn" else f"import {name}"]
+    package = name.partition(" ")[0]
+    modules = f"{package}, starlette" if package == "uvicorn" else package
+    check = [python, "-c", f"import {modules}"]
     return not subprocess.run(check, cwd=ROOT, stderr=subprocess.DEVNULL, check=False).returncode
 
 
