@@ -58,7 +58,9 @@ def test_the_proxy_ends_idle_connections_before_the_server_does(name: str) -> No
 def test_a_server_has_time_to_stop() -> None:
     delay = number("reactor.service", r"ExecStart=.*--shutdown-delay (\d+)")
     assert delay + Settings().shutdown_timeout < number("reactor.service", r"\nTimeoutStopSec=(\d+)")
-    delay, timeout = (number("kubernetes.yaml", rf"- --shutdown-{name}=(\d+)") for name in ("delay", "timeout"))
+    delay, timeout = (
+        number("kubernetes.yaml", rf"- --shutdown-{name}=(\d+)") for name in ("delay", "timeout")
+    )
     assert delay + timeout < number("kubernetes.yaml", r"terminationGracePeriodSeconds: (\d+)")
 
 
@@ -68,6 +70,12 @@ def test_the_container_does_not_run_as_root() -> None:
 
 
 def test_each_field_of_a_proxy_is_set_or_removed() -> None:
-    for field in ("X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Host", "X-Forwarded-Prefix", "Forwarded"):
+    for field in (
+        "X-Forwarded-For",
+        "X-Forwarded-Proto",
+        "X-Forwarded-Host",
+        "X-Forwarded-Prefix",
+        "Forwarded",
+    ):
         assert re.search(rf"\n +http-request (set|del)-header {field}\b", FILES["haproxy.cfg"]), field
         assert re.search(rf"\n +proxy_set_header {field} ", FILES["nginx.conf"]), field

@@ -1,9 +1,9 @@
 """Clients that count every request that fails: small GETs, uploads and downloads.
 
-    client    requests                                                   fails unless
-    get       GET /echo/TEXT on a kept-alive connection, with pauses     200, and the text
-    upload    POST /files/NAME, 512 KiB in parts, on a connection        201, and the file on the disk is equal
-    download  GET /files/download.bin, 16 MiB, read in parts             200, and the content is equal
+    client    requests                                   fails unless
+    get       GET /echo/TEXT, with pauses                200, and the text
+    upload    POST /files/NAME, 512 KiB, sent in parts   201, and the file on the disk is equal
+    download  GET /files/download.bin, 16 MiB, in parts  200, and the content is equal
 
 Some uploads and downloads take seconds, longer than the server continues to serve before it stops accepting.
 
@@ -46,7 +46,7 @@ KINDS: dict[type[Exception], str] = {
 }
 
 
-class RequestFailed(Exception):
+class RequestError(Exception):
     """A response that is not what it should be."""
 
 
@@ -75,7 +75,7 @@ class Client(threading.Thread):
             try:
                 self._connect()
                 self._request()
-            except (RequestFailed, OSError, HTTPException) as error:
+            except (RequestError, OSError, HTTPException) as error:
                 self.failures[f"{self.kind}: {describe(error)}"] += 1
                 self._connection.close()
         self._connection.close()
@@ -103,7 +103,7 @@ class Client(threading.Thread):
             received += part
             self._stopping.wait(self._pause)
         if received != (self._directory / DOWNLOAD).read_bytes():
-            raise RequestFailed("truncated" if len(received) < DOWNLOAD_SIZE else "wrong content")
+            raise RequestError("truncated" if len(received) < DOWNLOAD_SIZE else "wrong content")
 
     def _upload(self) -> None:
         content = self._random.randbytes(UPLOAD_SIZE)
@@ -117,21 +117,21 @@ class Client(threading.Thread):
         self._expect(201)
         file = self._directory / name
         if not file.exists():
-            raise RequestFailed("not stored")
+            raise RequestError("not stored")
         if file.read_bytes() != content:
-            raise RequestFailed("wrong content stored")
+            raise RequestError("wrong content stored")
         file.unlink()
 
     def _response(self, status: int) -> HTTPResponse:
         response = self._connection.getresponse()
         if response.status != status:
-            raise RequestFailed(f"status {response.status}")
+            raise RequestError(f"status {response.status}")
         return response
 
     def _expect(self, status: int, content: bytes | None = None) -> None:
         received = self._response(status).read()
         if content is not None and received != content:
-            raise RequestFailed("wrong content")
+            raise RequestError("wrong content")
 
 
 def describe(error: Exception) -> str:

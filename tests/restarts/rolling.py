@@ -1,7 +1,7 @@
 """One experiment: servers, each restarted in turn while clients send requests.
 
-    for each restart: SIGTERM; wait until the process has ended; start it; wait until it is ready;
-                      wait for MIN_READY, as Kubernetes does with minReadySeconds
+for each restart: SIGTERM; wait until the process has ended; start it; wait until it is ready;
+                  wait for MIN_READY, as Kubernetes does with minReadySeconds
 """
 
 import shutil
@@ -91,9 +91,7 @@ def experiment(setup: Setup, restarts: int, python: str, pace: float = 1.0) -> R
 
 
 @contextmanager
-def serving(
-    setup: Setup, python: str, directory: Path, pace: float
-) -> Iterator[tuple[list[Instance], int]]:
+def serving(setup: Setup, python: str, directory: Path, pace: float) -> Iterator[tuple[list[Instance], int]]:
     """Run the servers, and the proxy; yield them, and the port for the clients."""
     kind, delay = SERVERS[setup.server], DELAYS[setup.proxy] * pace
     with ExitStack() as stack:

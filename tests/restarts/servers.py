@@ -1,9 +1,9 @@
 """The servers that are restarted: command line, start, readiness, end.
 
-Reactor is started as the ready-made configuration of its proxy says. The other servers run the applications of
-the benchmarks (benchmarks/servers/apps), with 20 s for a graceful shutdown where they have such an option, and
-keep idle connections for 75 s where they have one, longer than the proxies do. They are checked by a GET on their
-own port, since they have no other one; gunicorn, waitress and granian run WSGI in 8 threads.
+Reactor is started as the ready-made configuration of its proxy says. The other servers run the applications
+of the benchmarks (benchmarks/servers/apps). If they have an option for it, a graceful shutdown may take 20 s,
+and idle connections are kept for 75 s, longer than the proxies do. Health checks use their own port, since
+they have no other one.
 """
 
 import os
@@ -92,7 +92,7 @@ class Instance:
             [*activated, *self.command],
             cwd=ROOT,
             env=self._environment,
-            stdin=self._listener or subprocess.DEVNULL,
+            stdin=subprocess.DEVNULL if self._listener is None else self._listener.fileno(),
             stdout=self._log,
             stderr=self._log,
         )

@@ -41,7 +41,9 @@ def image(tmp_path: Path) -> Iterator[Path]:
     buildah("run", "--isolation=chroot", base, "ln", "-s", "python3", "/usr/bin/python")
     buildah("commit", "--quiet", base, BASE)
     file = ("--file", str(DEPLOY / "Dockerfile"))
-    buildah("build", "--isolation=chroot", "--pull-never", "--format=docker", "--tag=reactor", *file, str(ROOT))
+    buildah(
+        "build", "--isolation=chroot", "--pull-never", "--format=docker", "--tag=reactor", *file, str(ROOT)
+    )
     container = buildah("from", "--pull-never", "localhost/reactor")
     yield Path(buildah("mount", container))
     buildah("umount", container)

@@ -76,7 +76,9 @@ def test_haproxy_accepts_its_configuration() -> None:
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="nginx opens the port 80 for its check")
 def test_nginx_accepts_its_configuration(tmp_path: Path) -> None:
-    output = run("nginx", "-t", "-c", str(DEPLOY / "nginx.conf"), "-g", f"pid {tmp_path}/pid;", "-e", "stderr")
+    output = run(
+        "nginx", "-t", "-c", str(DEPLOY / "nginx.conf"), "-g", f"pid {tmp_path}/pid;", "-e", "stderr"
+    )
     assert "test is successful" in output
     assert "warn" not in output
 
@@ -113,7 +115,9 @@ def test_the_container_answers_its_health_check_and_stops_on_sigterm_as_process_
             source, target = rest.split()
             shutil.copytree(ROOT / source, image / target, ignore=shutil.ignore_patterns("__pycache__"))
     command = json.loads(values["ENTRYPOINT"]) + json.loads(values["CMD"])
-    command = [{"python": sys.executable, "/share": str(share), "8000": "0"}.get(each, each) for each in command]
+    command = [
+        {"python": sys.executable, "/share": str(share), "8000": "0"}.get(each, each) for each in command
+    ]
     command = [each.replace(":9000", ":0") for each in command]
     process = subprocess.Popen(
         [*LAUNCHER, *command],

@@ -41,14 +41,14 @@ def test_leftovers_are_removed_on_nfs(
     flock = fcntl.flock
 
     def flock_as_nfs(descriptor: int, operation: int) -> None:
-        # flock(2): to place an exclusive lock, the file must be open for writing; for a shared one, for reading.
+        # flock(2): for an exclusive lock the file must be open for writing, for a shared one for reading.
         needed = os.O_WRONLY if operation & fcntl.LOCK_EX else os.O_RDONLY
         if fcntl.fcntl(descriptor, fcntl.F_GETFL) & os.O_ACCMODE not in (needed, os.O_RDWR):
             raise OSError(errno.EBADF, os.strerror(errno.EBADF))
         flock(descriptor, operation)
 
     leave(shared.path)
-    leave(shared.path, f"{TEMPORARY_PREFIX}1-2.0.1")  # of a resumable upload, whose lock is a leftover as well
+    leave(shared.path, f"{TEMPORARY_PREFIX}1-2.0.1")  # of a resumable upload
     leave(shared.path, f"{TEMPORARY_PREFIX}1-2")
     monkeypatch.setattr(fcntl, "flock", flock_as_nfs)
     with closing(Store(shared.path)) as other:
