@@ -232,11 +232,12 @@ def deadline_name(handler: EventHandler) -> str:
 def peer_of(connection: Connection) -> str:
     """Return the client's host and port, or only the host if the connection is closed."""
     try:
-        port = connection.handle.getpeername()[1]
-    except (OSError, IndexError, TypeError, AttributeError):
+        address = connection.handle.getpeername()
+    except (OSError, AttributeError):
         return connection.peer
-    if not isinstance(port, int):  # a part of the path of a Unix socket
+    if not isinstance(address, tuple):  # the path of a Unix socket
         return connection.peer
+    port = address[1]
     return f"[{connection.peer}]:{port}" if ":" in connection.peer else f"{connection.peer}:{port}"
 
 

@@ -141,58 +141,61 @@ class Server:
             clock = clock if instrumentation is None else instrumentation.reactor.clock
             lines = AccessLog(access_log, log_format, clock, wall_clock) if access_log is not None else None
             reserved = 0 if instrumentation is None else instrumentation.descriptors
-            limit = connection_limit(settings.max_connections, reserved, threads, len(listeners))
+            limit = connection_limit(settings.max_connections, reserved, threads, len(listeners) or 1)
             if not listeners:
                 listeners = (opened.enter_context(listen(host, port)),)
             if instrumentation is None:
                 instrumentation = Instrumentation(Reactor(selector, clock), Connection)
             self._wakeup = Wakeup()
-            opened.pop_all()
-        self._instrumentation = instrumentation
-        self._run_loop = instrumentation.run_loop
-        self.reactor = instrumentation.reactor
-        self.listeners = tuple(listeners)
-        addresses = tcp_addresses(self.listeners)
-        # Of the first TCP socket; with Unix sockets only, that of a router without a server.
-        self.address = routes.address = addresses[0] if addresses else routes.address
-        self._workers = WorkerPool(threads)
-        # Registered with the loop that runs, so that a loop held by the inspector can be stopped, too.
-        self._signals = SignalHandle(self._pass_signal, self.stops_on)
-        self.context = ServerContext(
-            self.reactor,
-            routes,
-            settings,
-            lines,
-            wall_clock,
-            default_headers=encoded_headers,
-            call_soon=self._wakeup.call_soon,
-            allowed_hosts=None
-            if allowed_hosts is None
-            else allowed_hosts.at([host for host, _ in addresses]),
-            in_worker=self._workers.submit,
-            worker_queue_is_full=self._workers.is_full,
-        )
-        self._acceptors = tuple(
-            Acceptor(self.context, each, limit, instrumentation.make_connection) for each in self.listeners
-        )
-        self._on_reload = on_reload
-        self._on_stop = on_stop
-        self._has_run = False
-        # Checked now: /dev/tty cannot be opened after the terminal was closed.
-        self._has_terminal = _has_controlling_terminal()
-        if lines is not None:
-            self.reactor.at_turn_end(lines.flush)
-        self._shutdown = Shutdown(self.context, self._acceptors, self._stop_loop, on_stopping)
-        SlowCallbackLog(self.reactor, settings.slow_turn)
-        self._watchdog = Watchdog(self._run_loop, settings.watchdog)
-        try:
+            opened.callback(self._wakeup.close)
+            self._instrumentation = instrumentation
+            self._run_loop = instrumentation.run_loop
+            self.reactor = instrumentation.reactor
+            self.listeners = tuple(listeners)
+            addresses = tcp_addresses(self.listeners)
+            # Of the first TCP socket; with Unix sockets only, that of a router without a server.
+            self.address = routes.address = addresses[0] if addresses else routes.address
+            self._workers = WorkerPool(threads)
+            # Registered with the loop that runs, so that a loop held by the inspector can be stopped, too.
+            self._signals = SignalHandle(self._pass_signal, self.stops_on)
+            opened.callback(self._signals.close)
+            self.context = ServerContext(
+                self.reactor,
+                routes,
+                settings,
+                lines,
+                wall_clock,
+                default_headers=encoded_headers,
+                call_soon=self._wakeup.call_soon,
+                allowed_hosts=None
+                if allowed_hosts is None
+                else allowed_hosts.at([host for host, _ in addresses]),
+                in_worker=self._workers.submit,
+                worker_queue_is_full=self._workers.is_full,
+            )
+            self._acceptors = tuple(
+                Acceptor(self.context, each, limit, instrumentation.make_connection)
+                for each in self.listeners
+            )
+            self._on_reload = on_reload
+            self._on_stop = on_stop
+            self._has_run = False
+            # Checked now: /dev/tty cannot be opened after the terminal was closed.
+            self._has_terminal = _has_controlling_terminal()
+            if lines is not None:
+                self.reactor.at_turn_end(lines.flush)
+            self._shutdown = Shutdown(self.context, self._acceptors, self._stop_loop, on_stopping)
+            SlowCallbackLog(self.reactor, settings.slow_turn)
+            self._watchdog = Watchdog(self._run_loop, settings.watchdog)
             self.reactor.register(self._wakeup)
             for acceptor in self._acceptors:
                 self.reactor.register(acceptor)
-            instrumentation.on_start(self)
-        except BaseException:
-            self.close()
-            raise
+            try:
+                instrumentation.on_start(self)
+            except BaseException:
+                self.close()
+                raise
+            opened.pop_all()
 
     def __enter__(self) -> "Server":
         return self

@@ -216,10 +216,10 @@ class Socket(Handle):
 class Listener(Handle):
     """The listening socket. After ``listen(0)`` no new client enters, and EAGAIN means an empty queue."""
 
-    def __init__(self, network: "Network") -> None:
+    def __init__(self, network: "Network", outlives_process: bool) -> None:
         super().__init__(network, "listener")
         self.family = AF_INET
-        self.outlives_process = False
+        self.outlives_process = outlives_process
         self.waiting: deque[TcpConnection] = deque()
         self.backlog = 4096
 
@@ -259,7 +259,7 @@ class Listener(Handle):
         return Socket(network, tcp), (tcp.name, 1)
 
     def close(self) -> None:
-        """Close, which resets every client that waits to be accepted."""
+        """Close, which resets every client that waits to be accepted; or another process serves it."""
         if self.waiting:
             self.network.on_listener_close([tcp.name for tcp in self.waiting])
         for tcp in self.waiting:

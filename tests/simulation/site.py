@@ -260,7 +260,9 @@ class Site:
         self.answers_before_end: dict[str, int] = {}
         self.has_freed_place = False  # in this turn, the result of a closed connection has ended
         self.progressed: set[str] = set()  # clients whose body advanced, though no byte was sent
-        self.listener = Listener(self.network)
+        # Whether another process keeps the listening socket, and accepts the clients that still wait.
+        self.has_successor = world.stream("successor").random() < 0.25
+        self.listener = Listener(self.network, outlives_process=self.has_successor)
         self.limit = random.choice((3, 12, *(1000,) * 6))
         listener: Any = self.listener
         self.responses: dict[int, int] = {}  # in this turn, by connection number
@@ -324,7 +326,8 @@ class Site:
     def _check_accept_queue(self, names: list[str]) -> None:
         """Check that clients are left in the accept queue only for lack of time."""
         drain_ends = self.stopped_at + self.settings.shutdown_delay + DRAIN_TIME
-        if not self._may_abort_requests() and self.reactor.now < drain_ends:
+        is_early = not self._may_abort_requests() and self.reactor.now < drain_ends
+        if is_early and not self.has_successor:
             self.world.fail(f"{', '.join(names)} are reset in the accept queue")
         for name in names:
             self.world.allow_failure(name, ABORTED)
@@ -336,6 +339,8 @@ class Site:
         self.connections[connection.number] = connection
         if before is None:
             self.rules.note_accept()
+            if self.has_successor and self.context.state is ServerState.STOPPING:
+                self.world.fail(f"{connection.peer} is accepted in place of the next process")
         called = self.reactor.called[-1][0] if self.reactor.called else None
         # The accept queue is accepted by the call that begins to stop the server, too.
         stopping = self.context.state is ServerState.STOPPING and not isinstance(called, Connection)

@@ -229,6 +229,17 @@ def reset_the_accept_queue(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Acceptor, "drain", Acceptor.close)
 
 
+def accept_in_place_of_the_next_process(patch: pytest.MonkeyPatch) -> None:
+    """Drain the accept queue of a socket that outlives the process."""
+    drain = Acceptor.drain
+
+    def drain_always(self: Acceptor) -> None:
+        self.handle.outlives_process = False
+        drain(self)
+
+    patch.setattr(Acceptor, "drain", drain_always)
+
+
 def drop_pipelined_requests(patch: pytest.MonkeyPatch) -> None:
     """Answer only the present request when the server begins to stop."""
 
@@ -287,6 +298,7 @@ def ignore_acknowledged_bytes(patch: pytest.MonkeyPatch) -> None:
 PLANTS: dict[Plant, int] = {
     ignore_acknowledged_bytes: 38,
     reset_the_accept_queue: 9,
+    accept_in_place_of_the_next_process: 183,
     drop_pipelined_requests: 9,
     close_idle_connections_unread: 9,
     answer_one_request_after_a_stop: 107,

@@ -16,7 +16,7 @@ from reactor.cli import main
 from reactor.routing import Router
 from reactor.server.server import Server, serve
 from reactor.settings import Settings
-from tests.support.process import TIMEOUT, Lines, RunningServer
+from tests.support.process import LISTEN, TIMEOUT, Lines, RunningServer
 
 # The command ignores SIGTTOU, which only the main thread of a process may do.
 NOT_MAIN_THREAD = SimpleNamespace(
@@ -111,7 +111,8 @@ class CommandServer(RunningServer):
 
     def __init__(self, *arguments: str, extra: Mapping[str, str] | None = None) -> None:
         super().__init__()
-        self._arguments = arguments if "--port" in arguments else ("--port", "0", *arguments)
+        listens = any(each in arguments for each in LISTEN) or "LISTEN_FDS" in (extra or {})
+        self._arguments = arguments if listens else ("--port", "0", *arguments)
         self._extra = extra or {}
         self._stack = ExitStack()
         self._code = 0

@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
@@ -24,7 +24,22 @@ import sys
 def announce(server):
     print(f"reactor: serving on {server.url} (a program)", file=sys.stderr, flush=True)
 """
-START_LINE = re.compile(r"reactor: serving (?:.* )?on (http://(\S+):([0-9]+))/? \(.*\)")
+START_LINE = re.compile(
+    r"reactor: serving (?:.* )?on (?:(http://(\S+):([0-9]+))/?|the Unix socket \S+) \(.*\)"
+)
+# Options that replace --port 0.
+LISTEN = ("--port", "--listen", "--unix")
+# Starts a program with descriptors from 3 on, as a service manager does: ``LAUNCH "5 7" program ...``.
+LAUNCH = """
+import fcntl, os, sys
+copies = [fcntl.fcntl(int(each), fcntl.F_DUPFD, 100) for each in sys.argv[1].split()]
+for number, copy in enumerate(copies):
+    os.dup2(copy, 3 + number)
+    os.close(copy)
+os.environ["LISTEN_PID"] = str(os.getpid())
+os.environ["LISTEN_FDS"] = str(len(copies))
+os.execv(sys.argv[2], sys.argv[2:])
+"""
 TIMEOUT = 20.0  # seconds; a test that waits longer has failed
 
 
@@ -100,7 +115,7 @@ class RunningServer:
             seen.append(line)
             match = START_LINE.fullmatch(line)
             if match is not None:
-                self.start_line, self.url, self.port = line, match[1], int(match[3])
+                self.start_line, self.url, self.port = line, match[1] or "", int(match[3] or 0)
                 return
         raise AssertionError(f"the server did not start: {seen}")
 
@@ -131,7 +146,10 @@ class RunningServer:
 
 
 class ServerProcess(RunningServer):
-    """A running server: ``with ServerProcess("--directory", path) as server``; killed at the end."""
+    """A running server: ``with ServerProcess("--directory", path) as server``; killed at the end.
+
+    ``passed`` are listening sockets, which it gets as from a service manager.
+    """
 
     def __init__(
         self,
@@ -140,10 +158,14 @@ class ServerProcess(RunningServer):
         launcher: tuple[str, ...] = (),
         extra: Mapping[str, str] | None = None,
         stdout: int = subprocess.PIPE,
+        passed: Sequence[socket.socket] = (),
     ) -> None:
         super().__init__()
-        if "--port" in arguments and command == COMMAND:
+        if command == COMMAND and (passed or any(each in arguments for each in LISTEN)):
             command = COMMAND[:2]  # an option may be given once
+        if passed:
+            descriptors = " ".join(str(each.fileno()) for each in passed)
+            launcher = (sys.executable, "-c", LAUNCH, descriptors, *launcher)
         self.process = subprocess.Popen(
             [*launcher, sys.executable, *command, *arguments],
             cwd=ROOT,
@@ -152,6 +174,7 @@ class ServerProcess(RunningServer):
             stdout=stdout,
             stderr=subprocess.PIPE,
             text=True,
+            pass_fds=[each.fileno() for each in passed],
         )
         self.stdout = Lines(self.process.stdout or io.StringIO())
         self.stderr = Lines(self.process.stderr or io.StringIO())
@@ -196,14 +219,15 @@ class ServerProcess(RunningServer):
 class ClientConnection:
     """A client's end of a real connection; whatever it waits for comes in time, or the test fails."""
 
-    def __init__(self, port: int, receive_buffer: int = 0) -> None:
-        self.sock = socket.socket()
+    def __init__(self, port: int | str, receive_buffer: int = 0) -> None:
+        """Connect to a port of this machine, or to the path of a Unix socket."""
+        self.sock = socket.socket(socket.AF_UNIX if isinstance(port, str) else socket.AF_INET)
         self.sock.settimeout(TIMEOUT)
         self.received = b""
         if receive_buffer:
             self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
         try:
-            self.sock.connect(("127.0.0.1", port))
+            self.sock.connect(port if isinstance(port, str) else ("127.0.0.1", port))
         except OSError:
             self.sock.close()
             raise

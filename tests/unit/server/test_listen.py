@@ -11,7 +11,15 @@ from pathlib import Path
 import pytest
 
 from reactor.server import listen as module
-from reactor.server.listen import MAX_UNIX_PATH, Listener, StartError, UnixListener, adopt, listen, listen_unix
+from reactor.server.listen import (
+    MAX_UNIX_PATH,
+    Listener,
+    StartError,
+    UnixListener,
+    adopt,
+    listen,
+    listen_unix,
+)
 
 MODE = 0o660
 
@@ -231,18 +239,25 @@ def assert_refused(path: str, reason: str) -> None:
 def passed(kind: str, path: Path) -> socket.socket:
     """Return a socket as a service manager passes it."""
     family = socket.AF_UNIX if kind.startswith("Unix") else socket.AF_INET6 if "6" in kind else socket.AF_INET
-    sock = socket.socket(family, socket.SOCK_DGRAM if "datagram" in kind else socket.SOCK_STREAM)
+    kinds = {"datagram": socket.SOCK_DGRAM, "packet": socket.SOCK_SEQPACKET}
+    sock = socket.socket(family, kinds.get(kind.split()[-1], socket.SOCK_STREAM))
     sock.bind(str(path) if family == socket.AF_UNIX else ("::1" if "6" in kind else "127.0.0.1", 0))
     if "listening" in kind:
         sock.listen(7)
-    sock.set_inheritable(True)
     return sock
+
+
+def inheritable(sock: socket.socket) -> int:
+    """Return a copy of the descriptor that child processes inherit."""
+    copy = os.dup(sock.fileno())
+    os.set_inheritable(copy, True)
+    return copy
 
 
 @pytest.mark.parametrize("kind", ["listening TCP", "listening TCP 6", "Unix listening"])
 def test_a_listening_socket_is_adopted(kind: str, path: Path) -> None:
     with passed(kind, path) as sock:
-        with adopt(os.dup(sock.fileno()), "web") as listener:
+        with adopt(inheritable(sock), "web") as listener:
             assert listener.getsockname() == sock.getsockname()
             assert (listener.name, listener.outlives_process) == ("web", True)
             assert not listener.getblocking()
@@ -254,7 +269,7 @@ def test_a_listening_socket_is_adopted(kind: str, path: Path) -> None:
             connect(path)  # the file stays
 
 
-@pytest.mark.parametrize("kind", ["TCP", "datagram", "Unix stream", "Unix datagram"])
+@pytest.mark.parametrize("kind", ["TCP", "TCP datagram", "Unix", "Unix datagram", "Unix listening packet"])
 def test_any_other_socket_is_refused(kind: str, path: Path) -> None:
     with passed(kind, path) as sock:
         descriptor = os.dup(sock.fileno())
@@ -267,7 +282,10 @@ def test_any_other_socket_is_refused(kind: str, path: Path) -> None:
 
 
 def test_a_descriptor_that_is_not_a_socket_is_refused(path: Path) -> None:
-    with path.open("wb") as file, pytest.raises(StartError, match=r"cannot use descriptor \d+ as a .*: Socket"):
+    with (
+        path.open("wb") as file,
+        pytest.raises(StartError, match=r"cannot use descriptor \d+ as a .*: Socket"),
+    ):
         adopt(file.fileno())
     with pytest.raises(StartError, match=r"cannot use descriptor 987654 as a listening socket: Bad file"):
         adopt(987654)
