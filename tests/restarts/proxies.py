@@ -8,41 +8,47 @@ import subprocess
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Protocol
 
-from tests.restarts.servers import ROOT, Instance, Kind, stop, wait_until_ready
+from tests.restarts.servers import ROOT, stop, wait_until_ready
 
 DEPLOY = ROOT / "reactor" / "server" / "deploy"
 
 
+class Ports(Protocol):
+    """The ports of a server: for requests, and for health checks."""
+
+    port: int
+    check_port: int
+
+
 def configuration(
-    proxy: str, kind: Kind, instances: Sequence[Instance], port: int, scratch: Path, pace: float = 1.0
+    proxy: str, servers: Sequence[Ports], check: str, port: int, scratch: Path, pace: float = 1.0
 ) -> str:
     """Return the configuration of a proxy that listens on a port and keeps its files in ``scratch``.
 
-    ``pace`` multiplies the time between two health checks.
+    ``check`` is the target of health checks, and ``pace`` multiplies the time between two of them.
     """
-    if proxy == "haproxy":
-        return haproxy(kind, instances, port, pace)
-    return nginx(instances, port, scratch)
+    return haproxy(servers, check, port, pace) if proxy == "haproxy" else nginx(servers, port, scratch)
 
 
-def haproxy(kind: Kind, instances: Sequence[Instance], port: int, pace: float) -> str:
+def haproxy(servers: Sequence[Ports], check: str, port: int, pace: float) -> str:
     """Return the configuration of HAProxy."""
     text = (DEPLOY / "haproxy.cfg").read_text()
     text = replaced(text, r"^ +(?:user|group) haproxy\n", "", 2)
     text = replaced(text, r"bind :80$", f"bind 127.0.0.1:{port}", 1)
-    for number, each in enumerate(instances, 1):
+    for number, each in enumerate(servers, 1):
         address = f"127.0.0.1:{each.port} port {each.check_port}"
         text = replaced(text, rf"(server reactor{number}) .*", rf"\1 {address}", 1)
     text = replaced(text, r"inter 500ms", f"inter {500 * pace:.0f}ms", 1)
-    return replaced(text, r"(uri) /readyz", rf"\1 {kind.check}", 1)
+    return replaced(text, r"(uri) /readyz", rf"\1 {check}", 1)
 
 
-def nginx(instances: Sequence[Instance], port: int, scratch: Path) -> str:
+def nginx(servers: Sequence[Ports], port: int, scratch: Path) -> str:
     """Return the configuration of nginx."""
     text = (DEPLOY / "nginx.conf").read_text()
     text = replaced(text, r"listen 80;", f"listen 127.0.0.1:{port};", 1)
-    for number, each in enumerate(instances, 1):
+    for number, each in enumerate(servers, 1):
         text = replaced(text, rf"(server 127.0.0.1):800{number}", rf"\1:{each.port}", 2)
     names = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
     paths = "".join(f"{name}_temp_path {scratch}/{name};" for name in names)
@@ -65,10 +71,11 @@ def running(proxy: str, text: str, port: int, scratch: Path) -> Iterator[None]:
     command = [proxy, "-db", "-f", str(file)]
     if proxy == "nginx":
         command = [proxy, "-p", str(scratch), "-c", str(file), "-e", str(scratch / "error.log")]
-    with (scratch / f"{proxy}.log").open("wb") as log:
-        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+    log = scratch / f"{proxy}.log"
+    with log.open("wb") as output:
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=output)
     try:
-        wait_until_ready(process, port, "/echo/ready")
+        wait_until_ready(process, port, "/echo/ready", log)
         yield
     finally:
         stop(process)

@@ -107,6 +107,6 @@ def serving(setup: Setup, python: str, directory: Path, pace: float) -> Iterator
             instance.start()
         if setup.proxy:
             scratch = directory.parent
-            text = proxies.configuration(setup.proxy, kind, instances, port, scratch, pace)
+            text = proxies.configuration(setup.proxy, instances, kind.check, port, scratch, pace)
             stack.enter_context(proxies.running(setup.proxy, text, port, scratch))
         yield instances, port

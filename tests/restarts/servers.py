@@ -22,6 +22,7 @@ from typing import NamedTuple
 ROOT = Path(__file__).parents[2]
 START_TIMEOUT = STOP_TIMEOUT = 30.0  # seconds
 PROBE_INTERVAL = 0.05
+LAST_OUTPUT = 1000  # characters of a server that does not start
 WSGI = "benchmarks.servers.apps.wsgi:application"
 # Makes the listening socket, which is the standard input, descriptor 3, as systemd passes it.
 ACTIVATE = 'LISTEN_FDS=1 LISTEN_PID=$$ exec "$@" 3<&0 </dev/null'
@@ -82,7 +83,7 @@ class Instance:
         self.command = [python, "-m", *shlex.split(command)]
         self._check, self._listener = kind.check, listener
         self._environment = {**os.environ, "PYTHONPATH": str(ROOT), "BENCHMARK_DIRECTORY": str(directory)}
-        self._log = (directory.parent / f"{port}.log").open("ab")
+        self._log = (directory.parent / f"{self.check_port}.log").open("ab")
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
@@ -96,7 +97,7 @@ class Instance:
             stdout=self._log,
             stderr=self._log,
         )
-        wait_until_ready(self._process, self.check_port, self._check)
+        wait_until_ready(self._process, self.check_port, self._check, Path(self._log.name))
 
     def restart(self) -> float:
         """Stop and start it; return the seconds until it had stopped."""
@@ -129,14 +130,13 @@ def stop(process: "subprocess.Popen[bytes]") -> None:
         raise RuntimeError(f"{process.args!r} did not stop within {STOP_TIMEOUT:g} s") from None
 
 
-def wait_until_ready(process: "subprocess.Popen[bytes]", port: int, target: str) -> None:
+def wait_until_ready(process: "subprocess.Popen[bytes]", port: int, target: str, log: Path) -> None:
     """Wait until a GET gets 200; raise RuntimeError if the process ends, or after a time."""
     ends, pause = time.monotonic() + START_TIMEOUT, threading.Event()
     while not responds(port, target):
-        if process.poll() is not None:
-            raise RuntimeError(f"{process.args!r} ended with {process.returncode}")
-        if time.monotonic() > ends:
-            raise RuntimeError(f"{process.args!r} was not ready within {START_TIMEOUT:g} s")
+        if process.poll() is not None or time.monotonic() > ends:
+            problem = "was not ready in time" if process.returncode is None else "ended"
+            raise RuntimeError(f"{process.args!r} {problem}: {log.read_text()[-LAST_OUTPUT:]}")
         pause.wait(PROBE_INTERVAL)
 
 

@@ -6,11 +6,18 @@ import re
 import shutil
 import subprocess
 import sys
+import threading
+from contextlib import closing
+from http.client import HTTPConnection
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from types import SimpleNamespace
 
 import psutil
 import pytest
 
+from tests.restarts import proxies
+from tests.restarts.servers import free_port
 from tests.support.process import TIMEOUT, Lines, environment
 
 pytestmark = pytest.mark.system
@@ -91,6 +98,51 @@ def test_kubernetes_accepts_the_manifests() -> None:
 
 def test_the_linter_accepts_the_dockerfile() -> None:
     run("hadolint", str(DEPLOY / "Dockerfile"))
+
+
+class EchoFields(BaseHTTPRequestHandler):
+    """Responds with the fields of the request."""
+
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self) -> None:
+        """Respond."""
+        content = json.dumps([[name.lower(), value] for name, value in self.headers.items()]).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+    def log_message(self, format: str, *arguments: object) -> None:
+        """Log nothing."""
+
+
+@pytest.mark.parametrize("proxy", ["haproxy", "nginx"])
+def test_the_proxy_overwrites_the_fields_that_a_client_makes_up(proxy: str, tmp_path: Path) -> None:
+    if shutil.which(proxy) is None:
+        pytest.skip(f"{proxy} is not installed")
+    names = ("for", "proto", "host", "prefix")
+    made_up = {**{f"X-Forwarded-{name}": "made.up" for name in names}, "Forwarded": "for=made.up"}
+    port = free_port()
+    with ThreadingHTTPServer(("127.0.0.1", 0), EchoFields) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        ports = SimpleNamespace(port=server.server_port, check_port=server.server_port)
+        text = proxies.configuration(proxy, [ports, ports], "/", port, tmp_path)
+        with (
+            proxies.running(proxy, text, port, tmp_path),
+            closing(HTTPConnection("127.0.0.1", port)) as client,
+        ):
+            client.request("GET", "/", headers={**made_up, "Host": "share.example"})
+            fields = json.loads(client.getresponse().read())
+        server.shutdown()
+        thread.join(TIMEOUT)
+    assert sorted(pair for pair in fields if "forwarded" in pair[0] or pair[0] == "host") == [
+        ["host", "share.example"],
+        ["x-forwarded-for", "127.0.0.1"],
+        ["x-forwarded-host", "share.example"],
+        ["x-forwarded-proto", "http"],
+    ]
 
 
 LAUNCHER = ("unshare", "--pid", "--fork", "--kill-child", "--mount-proc")

@@ -8,7 +8,7 @@ from tests.restarts.rolling import Setup, experiment, missing
 
 pytestmark = pytest.mark.system
 PROXIES = ["haproxy", "nginx", ""]
-PACE = 0.3  # of all times: seconds instead of minutes
+PACE = 0.2  # of all times: seconds instead of minutes
 
 
 def assert_no_request_fails(proxy: str, restarts: int, pace: float) -> None:
