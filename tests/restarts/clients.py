@@ -81,7 +81,7 @@ class Client(threading.Thread):
         self._connection.close()
 
     def _connect(self) -> None:
-        """Open a connection, if there is none, or if the server has closed it."""
+        """Open a connection for the first request, or if the server has closed the previous one."""
         sock = self._connection.sock
         if sock is not None and select.select([sock], [], [], 0)[0]:
             self._connection.close()
