@@ -104,7 +104,8 @@ class Settings:
         0.0,
         "seconds",
         "timeouts",
-        "after SIGTERM or SIGINT, keep serving for this long; /readyz of --inspect answers 503",
+        "after SIGTERM or SIGINT, keep serving for this long; responses close their connections, and /readyz "
+        "of --inspect answers 503",
         0,
     )
     # Below the 10 s after which container runtimes kill.

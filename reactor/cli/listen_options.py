@@ -79,7 +79,11 @@ def open_listeners(options: argparse.Namespace) -> Sequence[Listener]:
         if listeners:
             _check_given(options)
         else:
-            listeners += [opened.enter_context(listen(host, port)) for host, port in options.listen]
+            ports = [port for _, port in options.listen]
+            for host, port in options.listen:
+                # With 0.0.0.0:80 and [::]:80, the second one must not accept IPv4.
+                is_shared = port != 0 and ports.count(port) > 1
+                listeners.append(opened.enter_context(listen(host, port, is_shared)))
             if options.unix is not None:
                 listeners.append(opened.enter_context(listen_unix(options.unix, options.unix_mode)))
         if options.open and listeners and not tcp_addresses(listeners):

@@ -103,8 +103,11 @@ class StartError(Exception):
     """The server cannot start; the message says why in one line."""
 
 
-def listen(host: str, port: int) -> Listener:
-    """Return a non-blocking listening socket; raise StartError if that fails."""
+def listen(host: str, port: int, ipv6_only: bool = False) -> Listener:
+    """Return a non-blocking listening socket; raise StartError if that fails.
+
+    On most systems, a socket that listens on ``::`` accepts connections over IPv4, too, unless ``ipv6_only``.
+    """
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
@@ -115,6 +118,8 @@ def listen(host: str, port: int) -> Listener:
         raise StartError(f"cannot listen on {host}: {_reason(error)}") from None
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if ipv6_only and family == socket.AF_INET6:
+            listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         _set_tcp_options(listener)
         listener.bind(address)
         listener.listen(BACKLOG)
@@ -142,13 +147,9 @@ def listen_unix(path: str, mode: int) -> UnixListener:
 
     A socket file on which no process listens is replaced; any other file is an error.
     """
-    length = len(os.fsencode(path))
-    if not path or "\0" in path or length > MAX_UNIX_PATH:
-        reason = f"the path has {length} bytes (at most {MAX_UNIX_PATH})" if length else "the path is empty"
-        reason = "the path contains a NUL" if "\0" in path else reason
-        raise StartError(f"cannot listen on the Unix socket {path!r}: {reason}")
     listener = None
     try:
+        _check_path(path)
         _remove_stale(path)
         listener = UnixListener()
         listener.bind_and_listen(path, mode)
@@ -158,6 +159,17 @@ def listen_unix(path: str, mode: int) -> UnixListener:
         # Not the error itself: it would form a reference cycle with this frame.
         raise StartError(f"cannot listen on the Unix socket {path!r}: {_reason(error)}") from None
     return listener
+
+
+def _check_path(path: str) -> None:
+    """Raise OSError for a path that a Unix socket cannot have."""
+    length = len(os.fsencode(path))
+    if not path:
+        raise OSError(errno.EINVAL, "the path is empty")
+    if "\0" in path:
+        raise OSError(errno.EINVAL, "the path contains a NUL")
+    if length > MAX_UNIX_PATH:
+        raise OSError(errno.ENAMETOOLONG, f"the path has {length} bytes (at most {MAX_UNIX_PATH})")
 
 
 def _remove_stale(path: str) -> None:
@@ -175,13 +187,13 @@ def _remove_stale(path: str) -> None:
     if error not in (errno.ECONNREFUSED, errno.ENOENT):
         raise OSError(error, os.strerror(error))
     now = _lstat(path)
-    # Not that of a server which has started meanwhile. It may have the same inode: inodes are reused.
+    # Keep the file of a server that has started since: it may even have the same inode, which is reused.
     if now is not None and os.path.samestat(now, before) and now.st_mtime_ns == before.st_mtime_ns:
         os.unlink(path)
 
 
 def _lstat(path: str) -> os.stat_result | None:
-    """Return the status of a file, or of a symbolic link; None if there is none."""
+    """Return the status of a file, which may be a symbolic link; None if it is missing."""
     try:
         return os.lstat(path)
     except OSError:
@@ -205,10 +217,14 @@ def adopt(descriptor: int, name: str = "") -> Listener:
             raise StartError(f"cannot use {which} as a listening socket: {reason}")
         family, kind, protocol = passed.family, passed.type, passed.proto
         listener = Listener(family, kind, protocol, passed.detach(), name, outlives_process=True)
-    listener.set_inheritable(False)
-    listener.setblocking(False)
-    if family in _TCP:
-        _set_tcp_options(listener)
+    try:
+        listener.set_inheritable(False)
+        listener.setblocking(False)
+        if family in _TCP:
+            _set_tcp_options(listener)
+    except OSError as error:  # such as a socket of another protocol than TCP
+        listener.close()
+        raise StartError(f"cannot use {which} as a listening socket: {_reason(error)}") from None
     return listener
 
 

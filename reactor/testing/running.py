@@ -28,6 +28,7 @@ class ServerOptions(TypedDict, total=False):
     threads: int
     on_stop: Callable[[Server], None] | None
     listeners: Sequence[Listener]
+    on_stopping: Callable[[], None] | None
 
 
 @contextmanager

@@ -95,6 +95,7 @@ def test_the_watchdog_is_silent_while_a_handler_blocks(manager: socket.socket) -
     with ServerProcess(command=("-c", program), extra=extra) as server:
         assert next_of(manager, "READY")
         assert next_of(manager, "WATCHDOG") == ["WATCHDOG=1"]
+        assert manager.recv(4096) == b"STATUS=serving; open connections: 0"
         asking = threading.Thread(target=server.get, args=("/block",), daemon=True)
         asking.start()
         assert next_of(manager, "X_BLOCKED")

@@ -1,5 +1,6 @@
 """Unix sockets and socket activation, with real processes; a restart loses no connection."""
 
+import shutil
 import signal
 import socket
 import stat
@@ -10,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.process import TIMEOUT, ClientConnection, ServerProcess, head
+from tests.support.process import COMMAND, ROOT, TIMEOUT, ClientConnection, ServerProcess, head
 from tests.system.test_curl import CURL, run_curl
 
 GENERATIONS = 4
@@ -82,6 +83,21 @@ def test_passed_sockets_are_used_and_left_open(here: Path, family: int) -> None:
                         assert client.get("/").status == 200
                 server.terminate()
                 assert server.exit_code() == 0
+
+
+@pytest.mark.skipif(shutil.which("systemd-socket-activate") is None, reason="systemd is not installed")
+def test_systemd_passes_a_socket(tmp_path: Path) -> None:
+    path = str(tmp_path / "s")
+    options = (f"--listen={path}", "--fdname=web", f"--setenv=PYTHONPATH={ROOT}")
+    server = ServerProcess(command=COMMAND[:2], launcher=("systemd-socket-activate", *options))
+    while "Listening on" not in (line := server.stderr.next() or "exit"):
+        assert line != "exit"
+    with ClientConnection(path) as client:  # which starts the server
+        client.send_head("GET", "/echo/activated")
+        with server:
+            origin = "socket web of the service manager"
+            assert server.start_line.startswith(f"reactor: serving on the Unix socket {path} ({origin}; ")
+            assert client.answer().content == b"activated"
 
 
 def port_or_path(sock: socket.socket) -> int | str:

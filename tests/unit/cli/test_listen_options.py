@@ -56,6 +56,25 @@ def test_all_addresses_and_the_unix_socket_are_listened_on(here: Path) -> None:
         assert stat.S_IMODE(Path("s").stat().st_mode) == 0o600
 
 
+@pytest.mark.parametrize(
+    ("addresses", "ipv6_only"),
+    [("0.0.0.0:80 [::]:80", [True, True]), ("[::]:80 [::]:81", [False, False]), ("[::]:0 0", [False, False])],
+)
+def test_ipv4_and_ipv6_may_share_a_port(
+    addresses: str, ipv6_only: list[bool], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = []
+
+    def note(host: str, port: int, only: bool) -> Listener:
+        found.append(only)
+        return listen("127.0.0.1", 0)
+
+    monkeypatch.setattr(module, "listen", note)
+    for each in opened(*(word for address in addresses.split() for word in ("--listen", address))):
+        each.close()
+    assert found == ipv6_only
+
+
 def test_a_variable_lists_addresses_in_lines() -> None:
     assert parse(REACTOR_LISTEN="[::]:1\n0.0.0.0:2\n").listen == (("::", 1), ("0.0.0.0", 2))
 
@@ -65,7 +84,7 @@ def test_if_one_socket_cannot_be_opened_the_others_are_closed(
 ) -> None:
     first: list[Listener] = []
 
-    def note(host: str, port: int) -> Listener:
+    def note(host: str, port: int, ipv6_only: bool) -> Listener:
         first.append(listen(host, port))
         return first[0]
 

@@ -20,6 +20,7 @@ from reactor.server.listen import (
     listen,
     listen_unix,
 )
+from tests.unit.cli.test_start_lines import needs_ipv6
 
 MODE = 0o660
 
@@ -233,6 +234,19 @@ def assert_refused(path: str, reason: str) -> None:
     assert str(caught.value).startswith(f"cannot listen on the Unix socket {path!r}: {reason}")
 
 
+# TCP.
+
+
+@needs_ipv6
+def test_ipv6_only_leaves_ipv4_to_another_socket() -> None:
+    with listen("0.0.0.0", 0) as ipv4:
+        port = ipv4.getsockname()[1]
+        with pytest.raises(StartError, match=f"cannot listen on :: port {port}: .* in use"):
+            listen("::", port)
+        with listen("::", port, ipv6_only=True) as ipv6:
+            assert ipv6.tcp_address == ("::", port)
+
+
 # Sockets that another process passes.
 
 
@@ -279,6 +293,16 @@ def test_any_other_socket_is_refused(kind: str, path: Path) -> None:
             f"cannot use descriptor {descriptor} ('web') as a listening socket: not listening "
             "(expected a listening TCP or Unix stream socket)"
         )
+
+
+def test_a_socket_without_the_options_of_tcp_is_refused(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with passed("TCP listening", path) as sock:
+        monkeypatch.setattr(module, "_set_tcp_options", lambda listener: listener.setsockopt(9999, 1, 1))
+        descriptor = os.dup(sock.fileno())
+        with pytest.raises(StartError, match=f"cannot use descriptor {descriptor} as a listening socket: "):
+            adopt(descriptor)
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        os.fstat(descriptor)
 
 
 def test_a_descriptor_that_is_not_a_socket_is_refused(path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import io
 import os
+import signal
 import socket
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -211,6 +212,20 @@ def test_a_stopping_server_leaves_a_passed_socket_open() -> None:
             accepted, address = kept.accept()
             accepted.close()
             assert address == client.getsockname()
+
+
+def test_the_status_counts_connections(path: str) -> None:
+    with (
+        Server(peers(), listeners=[listen_unix(path, MODE)]) as server,
+        socket.socket(socket.AF_UNIX) as client,
+    ):
+        assert server.run_loop is server.reactor
+        assert server.status() == "serving; open connections: 0"
+        client.connect(path)
+        server.reactor.turn(may_sleep=False)
+        assert server.status() == "serving; open connections: 1"
+        server.on_signal(signal.SIGTERM)
+        assert server.status() == "stopping; open connections: 1"
 
 
 def test_on_stopping_is_called_once_when_a_shutdown_begins() -> None:
