@@ -1,11 +1,12 @@
 """The ready-made configurations: options that they use exist, and times fit together."""
 
 import re
+import shlex
 
 import pytest
 
 from reactor.cli.option_types import FileOnly
-from reactor.cli.options import make_parser
+from reactor.cli.options import check_combinations, make_parser, parse_options
 from reactor.settings import Settings
 from tests.design.sources import ROOT
 
@@ -38,6 +39,25 @@ def test_every_option_exists(name: str) -> None:
     mentioned = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", FILES[name])) - FOREIGN.get(name, set())
     actions = [action for action in make_parser()._actions if not isinstance(action, FileOnly)]
     assert mentioned <= {option for action in actions for option in action.option_strings}
+
+
+COMMANDS = sorted(
+    command
+    for text in (*FILES.values(), (DEPLOY.parent / "README.md").read_text())
+    for command in re.findall(
+        r"(?:python3 -m reactor|ExecStart=\S+/reactor) (.+)", re.sub(r"\\\n#? +", "", text)
+    )
+)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_is_valid(command: str) -> None:
+    parser = make_parser()
+    check_combinations(parser, parse_options(parser, shlex.split(command), {}))
+
+
+def test_every_command_is_found() -> None:
+    assert len(COMMANDS) == 7
 
 
 def test_haproxy_stops_using_a_server_before_it_stops_accepting() -> None:
