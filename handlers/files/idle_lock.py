@@ -100,7 +100,7 @@ def _is_locked(name: str, directory: int) -> bool:
     except OSError:
         return True
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)  # as in leftovers.py
     except OSError:
         return True
     finally:

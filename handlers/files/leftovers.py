@@ -67,7 +67,8 @@ def _remove_unlocked(name: str, directory: int, closer: Closer) -> bool:
     except OSError:
         return False
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        # Shared, because NFS refuses an exclusive lock of a descriptor that is open for reading (flock(2)).
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
         if is_protected(name, directory):
             return False
         os.unlink(name, dir_fd=directory)

@@ -13,7 +13,7 @@ from tests.design.options_table import FILE, options_table, split
 from tests.design.sources import ROOT, read_sources
 
 README = (ROOT / "README.md").read_text()
-FOLDERS = (".", ".github", "benchmarks", "handlers", "reactor", "reactor/lessons", "tests")
+FOLDERS = (".", ".github", "benchmarks", "handlers", "reactor", "reactor/lessons", "reactor/server", "tests")
 DOCUMENTS = [path for folder in FOLDERS for path in sorted((ROOT / folder).glob("*.md"))]
 
 
@@ -41,7 +41,11 @@ def test_links_resolve(document: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["README.md", "handlers/README.md", "reactor/README.md", "reactor/lessons/README.md"]
+    "name",
+    [
+        *("README.md", "handlers/README.md", "reactor/README.md"),
+        *("reactor/lessons/README.md", "reactor/server/README.md"),
+    ],
 )
 def test_mentioned_options_exist(name: str) -> None:
     text = (ROOT / name).read_text()

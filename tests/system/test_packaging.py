@@ -191,6 +191,8 @@ def test_the_wheel_has_all_files_of_the_package_and_no_other_package(wheel: Path
         for path in (ROOT / folder).rglob("*")
         if path.suffix in (".py", ".html", ".css", ".js", ".typed")
     }
+    deploy = (ROOT / "reactor" / "server" / "deploy").iterdir()
+    expected |= {path.relative_to(ROOT).as_posix() for path in deploy}
     assert packaged == expected | {"reactor/lessons/README.md"}
     assert {
         "reactor/handlers/root.py",

@@ -35,6 +35,28 @@ def test_leftovers_are_removed_in_every_directory_and_counted(shared: Shared, st
     shared.assert_untouched()
 
 
+def test_leftovers_are_removed_on_nfs(
+    shared: Shared, store: Store, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    flock = fcntl.flock
+
+    def flock_as_nfs(descriptor: int, operation: int) -> None:
+        # flock(2): for an exclusive lock the file must be open for writing, for a shared one for reading.
+        needed = os.O_WRONLY if operation & fcntl.LOCK_EX else os.O_RDONLY
+        if fcntl.fcntl(descriptor, fcntl.F_GETFL) & os.O_ACCMODE not in (needed, os.O_RDWR):
+            raise OSError(errno.EBADF, os.strerror(errno.EBADF))
+        flock(descriptor, operation)
+
+    leave(shared.path)
+    leave(shared.path, f"{TEMPORARY_PREFIX}1-2.0.1")  # of a resumable upload
+    leave(shared.path, f"{TEMPORARY_PREFIX}1-2")
+    monkeypatch.setattr(fcntl, "flock", flock_as_nfs)
+    with closing(Store(shared.path)) as other:
+        assert sum(other.remove_leftovers()) + sum(other.remove_leftovers()) == 3
+    assert not caplog.records
+    shared.assert_untouched()
+
+
 def test_files_outside_are_not_removed(shared: Shared, store: Store) -> None:
     outside = leave(shared.outside)
     (shared.path / "link").symlink_to(shared.outside)

@@ -1,0 +1,1 @@
+"""Restarts under load: no request may fail (``python -m tests.restarts``)."""
