@@ -31,7 +31,8 @@ def app(environ, start_response):
     if path == "/exit":
         os._exit(7)
     start_response("200 OK", [("Content-Type", "text/plain")])
-    return [f"{{environ['wsgi.multiprocess']}} {{os.getpid()}}".encode()]
+    manager = [name for name in os.environ if name.startswith(("NOTIFY_", "WATCHDOG_"))]
+    return [f"{{environ['wsgi.multiprocess']}} {{os.getpid()}} {{manager}}".encode()]
 """
 
 
@@ -266,7 +267,7 @@ def test_an_application_knows_that_there_are_other_processes(tmp_path: Path) -> 
     with Applications(tmp_path) as server:
         served = {server.get("/").content.decode() for _ in range(4)}
         pids = server.worker_pids()
-        assert served <= {f"True {pid}" for pid in pids}
+        assert served <= {f"True {pid} []" for pid in pids}
 
 
 # The access log.
@@ -460,6 +461,7 @@ def test_the_supervisor_notifies_the_service_manager_and_replaces_a_blocked_work
             assert manager.recv(4096) == b"READY=1\nSTATUS=serving"
             assert manager.recv(4096) == b"WATCHDOG=1"
             assert manager.recv(4096) == b"STATUS=serving; workers: 2 of 2"
+            assert server.get("/").content.endswith(b" []")  # workers do not see the manager
             server.block(1)
             server.wait_for_line("is blocked for 0.4 s: killing it")
             server.wait_for_line("was killed by SIGKILL; starting another")
