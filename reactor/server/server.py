@@ -157,38 +157,28 @@ class Server:
             if proxy_protocol and trusted_proxies is None:
                 raise ValueError("proxy_protocol has no effect without trusted_proxies")
             self.prefix = read_prefix(prefix)
-            clock = clock if instrumentation is None else instrumentation.reactor.clock
-            lines = AccessLog(access_log, log_format, clock, wall_clock) if access_log is not None else None
+            self._on_reload, self._on_stop, self._sharing = on_reload, on_stop, sharing
+            self._has_run = False
+            # Checked now: /dev/tty cannot be opened after the terminal was closed.
+            self._has_terminal = has_controlling_terminal()
             reserved = 0 if instrumentation is None else instrumentation.descriptors
             limit = connection_limit(settings.max_connections, reserved, threads, len(listeners) or 1)
-            if not listeners:
-                listeners = (opened.enter_context(listen(host, port)),)
-            if instrumentation is None:
-                instrumentation = Instrumentation(Reactor(selector, clock), Connection)
-            self._wakeup = Wakeup()
-            opened.callback(self._wakeup.close)
-            self._instrumentation = instrumentation
-            self._run_loop = instrumentation.run_loop
-            self.reactor = instrumentation.reactor
-            self.listeners = tuple(listeners)
+            self.listeners = tuple(listeners) or (opened.enter_context(listen(host, port)),)
             addresses = tcp_addresses(self.listeners)
             # Of the first TCP socket; with Unix sockets only, that of a router without a server.
             self.address = routes.address = addresses[0] if addresses else routes.address
+            self._open_loop(instrumentation or Instrumentation(Reactor(selector, clock), Connection), opened)
             self._workers = WorkerPool(threads)
-            # Registered with the loop that runs, so that a loop held by the inspector can be stopped, too.
-            self._signals = SignalHandle(self._pass_signal, self.stops_on)
-            opened.callback(self._signals.close)
+            clock = self.reactor.clock
             self.context = ServerContext(
                 self.reactor,
                 routes,
                 settings,
-                lines,
+                None if access_log is None else AccessLog(access_log, log_format, clock, wall_clock),
                 wall_clock,
                 default_headers=encoded_headers,
                 call_soon=self._wakeup.call_soon,
-                allowed_hosts=None
-                if allowed_hosts is None
-                else allowed_hosts.at([host for host, _ in addresses]),
+                allowed_hosts=allowed_hosts and allowed_hosts.at([host for host, _ in addresses]),
                 in_worker=self._workers.submit,
                 worker_queue_is_full=self._workers.is_full,
                 connection_numbers=None if sharing is None else sharing.connection_numbers,
@@ -196,30 +186,39 @@ class Server:
                 proxy_protocol=proxy_protocol,
                 prefix=self.prefix,
             )
-            self._acceptors = tuple(
-                Acceptor(self.context, each, limit, instrumentation.make_connection, sharing)
-                for each in self.listeners
-            )
-            self._on_reload = on_reload
-            self._on_stop = on_stop
-            self._sharing = sharing
-            self._has_run = False
-            # Checked now: /dev/tty cannot be opened after the terminal was closed.
-            self._has_terminal = has_controlling_terminal()
-            if lines is not None:
-                self.reactor.at_turn_end(lines.flush)
-            self._shutdown = Shutdown(self.context, self._acceptors, self._stop_loop, on_stopping)
-            SlowCallbackLog(self.reactor, settings.slow_turn)
-            self._watchdog = Watchdog(self._run_loop, settings.watchdog)
-            self.reactor.register(self._wakeup)
-            for acceptor in self._acceptors:
-                self.reactor.register(acceptor)
-            try:
-                instrumentation.on_start(self)
-            except BaseException:
-                self.close()
-                raise
+            self._start_accepting(limit, on_stopping)
             opened.pop_all()
+
+    def _open_loop(self, instrumentation: Instrumentation, opened: ExitStack) -> None:
+        """Take the reactor of the instrumentation, and open what wakes it up."""
+        self._instrumentation = instrumentation
+        self._run_loop = instrumentation.run_loop
+        self.reactor = instrumentation.reactor
+        self._wakeup = Wakeup()
+        opened.callback(self._wakeup.close)
+        # Registered with the loop that runs, so that a loop held by the inspector can be stopped, too.
+        self._signals = SignalHandle(self._pass_signal, self.stops_on)
+        opened.callback(self._signals.close)
+
+    def _start_accepting(self, limit: int, on_stopping: Callable[[], None] | None) -> None:
+        """Register the acceptors, of ``limit`` connections together, and what works in every turn."""
+        context, make_connection = self.context, self._instrumentation.make_connection
+        self._acceptors = tuple(
+            Acceptor(context, each, limit, make_connection, self._sharing) for each in self.listeners
+        )
+        self._shutdown = Shutdown(context, self._acceptors, self._stop_loop, on_stopping)
+        if context.access_log is not None:
+            self.reactor.at_turn_end(context.access_log.flush)
+        SlowCallbackLog(self.reactor, context.settings.slow_turn)
+        self._watchdog = Watchdog(self._run_loop, context.settings.watchdog)
+        self.reactor.register(self._wakeup)
+        for acceptor in self._acceptors:
+            self.reactor.register(acceptor)
+        try:
+            self._instrumentation.on_start(self)
+        except BaseException:
+            self.close()
+            raise
 
     def __enter__(self) -> "Server":
         return self
