@@ -1,7 +1,21 @@
-"""What a server shares with the servers of other processes that accept from the same listening sockets."""
+"""What a server shares with the servers of other processes that accept from the same listening sockets.
+
+The kernel wakes all processes that wait for a socket, and the one that calls accept() first gets the
+connection. Under light load, that is often the same one. So:
+
+1. A process that is ahead, with clearly more connections than another one (``workers/balance.py``), pauses
+   for COURTESY. The others are awake and accept in that time. Then it accepts what they have left, without
+   this check: another process may be busy, or at its connection limit.
+2. A process accepts at most SHARED_ACCEPTS connections per turn, and checks before each one.
+
+MEASURED
+"""
 
 from collections.abc import Iterator
 from typing import Protocol
+
+COURTESY = 0.002  # seconds
+SHARED_ACCEPTS = 16
 
 
 class Sharing(Protocol):

@@ -20,7 +20,14 @@ class WorkersProcess(ServerProcess):
         return [int(each) for each in Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()]
 
     def wait_for_line(self, text: str) -> str:
-        """Wait for a line on standard error that contains the text; return it."""
+        """Wait for a line on standard error that contains the text; return it.
+
+        One of the lines of a worker that was ready first may precede the start line.
+        """
+        earlier = [each for each in self.earlier_lines if text in each]
+        if earlier:
+            self.earlier_lines.remove(earlier[0])
+            return earlier[0]
         while text not in (line := self.stderr.next() or ""):
             assert line, f"the server has ended without the line {text!r}"
         return line

@@ -39,7 +39,7 @@ print("exit code:", code, "blocked:", is_blocked())
     ],
 )
 def test_a_forked_process_ends_with_its_function(end: str, code: int, is_regular: bool, logged: str) -> None:
-    done = run_command(sys.executable, "-c", PROGRAM.format(end=end))
+    done = run_command(sys.executable, "-c", PROGRAM.format(end=end), PYTHONUNBUFFERED="")
     child = ["blocked: True", *(["end of the child"] if is_regular else [])]
     parent = [f"exit code: {code} blocked: False", "end of the parent"]
     assert done.stdout.splitlines() == ["before", *child, *parent]
