@@ -150,12 +150,8 @@ class Server:
             settings = Settings() if settings is None else settings
             _check_arguments(routes, host, port, settings, access_log, log_format, default_headers, threads)
             encoded_headers = encode_headers(default_headers)
-            if allowed_hosts is not None and not isinstance(allowed_hosts, AllowedHosts):
-                allowed_hosts = AllowedHosts(allowed_hosts)
-            if trusted_proxies is not None and not isinstance(trusted_proxies, TrustedProxies):
-                trusted_proxies = TrustedProxies(trusted_proxies)
-            if proxy_protocol and trusted_proxies is None:
-                raise ValueError("proxy_protocol has no effect without trusted_proxies")
+            hosts = _allowed_hosts(allowed_hosts)
+            proxies = _trusted_proxies(trusted_proxies, proxy_protocol)
             self.prefix = read_prefix(prefix)
             self._on_reload, self._on_stop, self._sharing = on_reload, on_stop, sharing
             self._has_run = False
@@ -178,11 +174,11 @@ class Server:
                 wall_clock,
                 default_headers=encoded_headers,
                 call_soon=self._wakeup.call_soon,
-                allowed_hosts=allowed_hosts and allowed_hosts.at([host for host, _ in addresses]),
+                allowed_hosts=hosts and hosts.at([host for host, _ in addresses]),
                 in_worker=self._workers.submit,
                 worker_queue_is_full=self._workers.is_full,
                 connection_numbers=None if sharing is None else sharing.connection_numbers,
-                trusted_proxies=trusted_proxies,
+                trusted_proxies=proxies,
                 proxy_protocol=proxy_protocol,
                 prefix=self.prefix,
             )
@@ -501,6 +497,19 @@ def _check_arguments(
     ):
         if not valid:
             raise ValueError(f"invalid {name}: {value!r} ({expected})")
+
+
+def _allowed_hosts(hosts: AllowedHosts | Iterable[str] | None) -> AllowedHosts | None:
+    return hosts if hosts is None or isinstance(hosts, AllowedHosts) else AllowedHosts(hosts)
+
+
+def _trusted_proxies(
+    proxies: TrustedProxies | Iterable[str] | None, proxy_protocol: bool
+) -> TrustedProxies | None:
+    """Return the trusted proxies; raise ValueError if the PROXY protocol has no effect, or a name is invalid."""
+    if proxies is None and proxy_protocol:
+        raise ValueError("proxy_protocol has no effect without trusted_proxies")
+    return proxies if proxies is None or isinstance(proxies, TrustedProxies) else TrustedProxies(proxies)
 
 
 def handled_signals() -> list[signal.Signals]:
