@@ -506,7 +506,7 @@ def _allowed_hosts(hosts: AllowedHosts | Iterable[str] | None) -> AllowedHosts |
 def _trusted_proxies(
     proxies: TrustedProxies | Iterable[str] | None, proxy_protocol: bool
 ) -> TrustedProxies | None:
-    """Return the trusted proxies; raise ValueError if the PROXY protocol has no effect, or a name is invalid."""
+    """Return the trusted proxies; raise ValueError for an invalid one, and a protocol without any."""
     if proxies is None and proxy_protocol:
         raise ValueError("proxy_protocol has no effect without trusted_proxies")
     return proxies if proxies is None or isinstance(proxies, TrustedProxies) else TrustedProxies(proxies)
