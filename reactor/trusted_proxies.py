@@ -78,7 +78,7 @@ class TrustedProxies:
         if peer == UNIX:
             return self._unix
         try:
-            address = unmapped(ip_address(peer.partition("%")[0]))  # without the zone
+            address = unmapped(ip_address(peer))
         except ValueError:
             return False
         return any(address in network for network in self._networks)

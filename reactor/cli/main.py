@@ -260,7 +260,7 @@ def _begin(
 def _notes(
     options: argparse.Namespace, process: Process, instrumentation: Instrumentation | None
 ) -> Sequence[str]:
-    """Return what the start line says of this server, in addition to its URLs and what it shares."""
+    """Return the notes at the end of the start line."""
     return (
         process.note,
         access_options.describe_access(options) if options.wsgi is None else wsgi_options.describe(options),

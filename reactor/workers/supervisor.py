@@ -15,7 +15,7 @@ the workers accept from the listening sockets that they inherit from it.
     SIGUSR1                                 all log their connections
     a worker got SIGTERM or SIGINT          stop it alone, unless the supervisor got the same signal
     a worker does not stop                  kill it when its time is over
-    a worker wants the metrics of all       request them from all (``collection.py``)
+    a worker requests the metrics of all    collect them (``collection.py``)
 
 If the supervisor is killed, the workers stop by themselves.
 """
@@ -133,7 +133,7 @@ class Supervisor:
             raise self.failure
 
     def close(self) -> None:
-        """Close everything; the workers, if any is left, see the end of their channels."""
+        """Close everything; the channels of workers that are left end."""
         self._close_sockets()
         for channel in self._channels.values():
             channel.close()
