@@ -100,7 +100,7 @@ class Supervisor:
         self._run_worker = run_worker
         self._listeners = listeners
         self._inherited = inherited
-        self._stop_timeout = stop_timeout
+        self.stop_timeout = stop_timeout
         self._on_started = on_started
         self._hooks = SupervisorHooks() if hooks is None else hooks
         self._signals = SignalHandle(self.on_signal)
@@ -251,7 +251,7 @@ class Supervisor:
         """Stop one worker, which got a signal, unless all are stopping."""
         if record.pid == pid and record.state is WorkerState.RUNNING:
             log.info("worker %d (pid %d) got a signal: stopping it", record.number, pid)
-            self._stop_worker(record, Kind.LEAVE, self._stop_timeout + KILL_MARGIN)
+            self._stop_worker(record, Kind.LEAVE, self.stop_timeout + KILL_MARGIN)
 
     # The ends of workers.
 
@@ -315,7 +315,7 @@ class Supervisor:
     def stop(self) -> None:
         """Stop all workers gracefully."""
         self._hooks.on_stopping()
-        self._stop_all(Kind.STOP, self._stop_timeout + KILL_MARGIN)
+        self._stop_all(Kind.STOP, self.stop_timeout + KILL_MARGIN)
 
     def _fail(self, error: StartError) -> None:
         """End all workers, because one cannot start."""

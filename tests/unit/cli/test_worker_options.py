@@ -7,7 +7,11 @@ import pytest
 
 from reactor.cli.option_types import variable
 from reactor.cli.options import make_parser, parse_options
+from reactor.cli.processes import supervise
 from reactor.cli.worker_options import MAX_WORKERS
+from reactor.logs.stderr import StderrHandler
+from reactor.settings import Settings
+from reactor.workers.supervisor import Supervisor
 from tests.support.command import run_main
 
 
@@ -23,6 +27,17 @@ def test_a_number_or_auto(text: str, expected: int) -> None:
 
 def test_a_single_process_is_the_default() -> None:
     assert parse_options(make_parser(), [], {}).workers == 1
+
+
+def test_a_worker_may_use_the_delay_and_the_timeout_of_a_shutdown(monkeypatch: pytest.MonkeyPatch) -> None:
+    options = parse_options(make_parser(), ["--port", "0", "--workers", "2"], {})
+    made: list[Supervisor] = []
+    monkeypatch.setattr(Supervisor, "run", lambda self, on_ready: made.append(self))
+    settings = Settings(shutdown_delay=7.0, shutdown_timeout=11.0)
+    supervise(options, settings, StderrHandler(), lambda: None, lambda worker, inspector: 0)
+    (supervisor,) = made
+    assert supervisor.stop_timeout == 18.0
+    supervisor.close()
 
 
 def test_auto_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
