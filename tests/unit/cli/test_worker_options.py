@@ -36,8 +36,8 @@ def test_a_worker_may_use_the_delay_and_the_timeout_of_a_shutdown(monkeypatch: p
     settings = Settings(shutdown_delay=7.0, shutdown_timeout=11.0)
     supervise(options, settings, StderrHandler(), lambda: None, lambda worker, inspector: 0)
     (supervisor,) = made
-    assert supervisor.stop_timeout == 18.0
     supervisor.close()
+    assert supervisor.stop_timeout == 18.0
 
 
 def test_auto_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
