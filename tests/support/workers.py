@@ -81,6 +81,17 @@ def run_all(functions: list[Callable[[], object]]) -> None:
         assert not each.is_alive()
 
 
+def open_files(pid: int) -> list[str]:
+    """Return what the file descriptors of a process refer to."""
+    links = []
+    for each in Path(f"/proc/{pid}/fd").iterdir():
+        try:
+            links.append(os.readlink(each))
+        except FileNotFoundError:  # closed meanwhile
+            pass
+    return links
+
+
 def is_running(pid: int) -> bool:
     """Return whether a process exists, zombies included."""
     return os.path.exists(f"/proc/{pid}")
