@@ -8,7 +8,13 @@ connection. Under light load, that is often the same one. So:
    this check: another process may be busy, or at its connection limit.
 2. A process accepts at most SHARED_ACCEPTS connections per turn, and checks before each one.
 
-MEASURED
+    The fullest worker has so many times the connections of the emptiest (1,000 connections, five runs each):
+
+    Connections   Workers  Neither rule  Rule 1 alone  Both rules
+    all at once   2        1.2 to 7.3    1.1 to 1.2    1.0 to 1.1
+    all at once   4        -             1.1 to 1.8    1.1
+    one by one    2        1.1 to 2.1    1.1           1.1
+    one by one    4        -             1.1           1.1
 """
 
 from collections.abc import Iterator
