@@ -13,7 +13,8 @@ class WorkersProcess(ServerProcess):
     """A supervisor with its workers."""
 
     def __init__(self, *arguments: str, workers: int = 2, **options: object) -> None:
-        super().__init__("--workers", str(workers), *arguments, **options)  # type: ignore[arg-type]
+        # A warning of a slow turn, on a busy machine, would be an unexpected line.
+        super().__init__("--workers", str(workers), "--slow-turn", "60", *arguments, **options)  # type: ignore[arg-type]
 
     def worker_pids(self) -> list[int]:
         """Return the process ids of the workers, in the order of their starts."""
@@ -87,7 +88,7 @@ def open_files(pid: int) -> list[str]:
     for each in Path(f"/proc/{pid}/fd").iterdir():
         try:
             links.append(os.readlink(each))
-        except FileNotFoundError:  # closed meanwhile
+        except FileNotFoundError:  # it has just been closed
             pass
     return links
 
