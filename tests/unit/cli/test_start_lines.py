@@ -9,6 +9,7 @@ import pytest
 from reactor.cli import start_lines as module
 from reactor.cli.start_lines import start_lines, urls_of
 from reactor.routing import Router
+from reactor.server.listen import listen, tcp_addresses
 from reactor.server.server import Server, serve
 from tests.support.command import CommandServer
 
@@ -95,6 +96,17 @@ def test_every_url_that_is_printed_reaches_the_server() -> None:
         for url in (f"{server.url}/", *also_on(server)):
             with urllib.request.urlopen(url, timeout=20) as answer:
                 assert answer.status == 200
+
+
+def test_every_line_of_a_tcp_socket_ends_with_the_prefix() -> None:
+    listeners = [listen("127.0.0.1", 0), listen("127.0.0.1", 0)]
+    with Server(Router(), listeners=listeners, prefix="/share") as server:
+        lines = list(start_lines(server, urls_of(server), "", ()))
+        ports = [port for _, port in tcp_addresses(listeners)]
+    assert lines == [
+        f"reactor: serving on http://127.0.0.1:{ports[0]}/share/ (this machine only)",
+        f"reactor: also on http://127.0.0.1:{ports[1]}/share/",
+    ]
 
 
 def also_on(server: CommandServer) -> Iterator[str]:
