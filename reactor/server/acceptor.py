@@ -13,7 +13,7 @@ The accept queue of a socket that outlives the process is not drained: another p
     at the limit, with idle connections  close the least useful one (see ``_find_closable``), and accept;
                                          those that wait after a failed login count as idle
     at the limit, none idle              pause
-    ahead of another worker process      pause for a moment, then accept a share
+    ahead of another worker process      pause for a moment, then accept a share (``sharing.py``)
     out of file descriptors or memory    pause; no open connection is closed
 
 A closed connection counts until the steps of its result end (``Deferred``): they keep files open, such as an
@@ -36,15 +36,12 @@ from reactor.http11.proxy_header import UNIX
 from reactor.server.connection import Connection
 from reactor.server.context import ServerContext
 from reactor.server.listen import Listener
-from reactor.server.sharing import Sharing
+from reactor.server.sharing import COURTESY, SHARED_ACCEPTS, Sharing
 from reactor.server.state import State
 
 log = logging.getLogger("reactor")
 
 PAUSE = 0.25  # seconds
-# How long a worker process lets the others accept first, in seconds. They are woken together with it.
-COURTESY = 0.002
-SHARED_ACCEPTS = 16  # connections that a worker process accepts per turn
 # Limits for draining the accept queue when the server stops: seconds, and connections.
 DRAIN_TIME = 1.0
 MAX_DRAINED = 4096
@@ -75,6 +72,7 @@ class Acceptor(EventHandler):
         "_make_connection",
         "_peer",
         "_quiet_until",
+        "_share",
         "_sharing",
         "state",
     )
@@ -94,6 +92,8 @@ class Acceptor(EventHandler):
         self._context = context
         self._limit = limit
         self._sharing = sharing
+        share = context.settings.turn_accepts
+        self._share = share if sharing is None else min(share, SHARED_ACCEPTS)
         # Clients of a Unix socket have no address.
         self._peer = UNIX if listener.family == socket.AF_UNIX else None
         self._quiet_until = -inf  # a pause is logged at most once a minute
@@ -160,16 +160,15 @@ class Acceptor(EventHandler):
                 # Try again immediately; during a pause, when it ends.
                 self.deadline = min(now if self.interest else self.deadline, self._drain_ends)
 
-    def _accept_share(self, sharing: Sharing | None = None) -> None:
-        """Accept up to ``turn_accepts`` connections; see the second table at the top of this file.
+    def _accept_share(self, others: Sharing | None = None) -> None:
+        """Accept a share of connections; see the second table at the top of this file.
 
-        With ``sharing``, let the other processes accept first if one of them has clearly fewer connections.
+        With ``others``, pause if this process is ahead of another one.
         """
         context = self._context
         closable: list[Connection] | None = None
-        share = context.settings.turn_accepts
-        for _ in range(share if self._sharing is None else min(share, SHARED_ACCEPTS)):
-            if sharing is not None and sharing.is_ahead(context.occupied):
+        for _ in range(self._share):
+            if others is not None and others.is_ahead(context.occupied):
                 self.interest = Interest.NONE
                 self.deadline = context.reactor.now + COURTESY  # accepts what they have left
                 return

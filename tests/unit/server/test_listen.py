@@ -138,6 +138,20 @@ def test_a_stale_socket_is_replaced(path: Path) -> None:
         connect(path)
 
 
+def test_a_stale_socket_that_another_server_removes_is_no_error(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    leave_stale(path)
+    status = path.lstat()
+    path.unlink()
+    found = [status, None]
+    with monkeypatch.context() as patch:
+        patch.setattr(module, "_lstat", lambda _: found.pop(0) if found else status)
+        listener = listen_unix(str(path), MODE)
+    connect(path)
+    listener.close()
+
+
 def test_a_socket_that_a_process_listens_on_is_in_use(path: Path) -> None:
     with listen_unix(str(path), MODE):
         assert_refused(str(path), "already in use by another process")
