@@ -14,6 +14,16 @@ LOOPBACK_OF = {"0.0.0.0": "127.0.0.1", "::": "::1"}
 
 _TCP = (socket.AF_INET, socket.AF_INET6)
 
+# What to do about an error, by errno.
+_TCP_ADVICE = {
+    errno.EADDRINUSE: " (choose another port)",
+    errno.EACCES: " (choose a port from 1024 on, or let systemd open the socket)",
+}
+_UNIX_ADVICE = {
+    errno.ENOENT: " (create the folder first)",
+    errno.EACCES: " (choose a folder that this user may write to)",
+}
+
 
 class Listener(socket.socket):
     """A listening socket whose ``accept`` takes 1 us less.
@@ -106,6 +116,10 @@ class StartError(Exception):
     details = ""
 
 
+class UsageError(StartError):
+    """An option has no effect with the sockets on which the server listens."""
+
+
 def listen(host: str, port: int, ipv6_only: bool = False) -> Listener:
     """Return a non-blocking listening socket; raise StartError if that fails.
 
@@ -129,7 +143,7 @@ def listen(host: str, port: int, ipv6_only: bool = False) -> Listener:
         listener.setblocking(False)
     except (OSError, OverflowError) as error:
         listener.close()
-        advice = " (choose another port)" if getattr(error, "errno", 0) == errno.EADDRINUSE else ""
+        advice = _TCP_ADVICE.get(getattr(error, "errno", 0), "")
         # Not the error itself: it would form a reference cycle with this frame.
         raise StartError(f"cannot listen on {host} port {port}: {_reason(error)}{advice}") from None
     return listener
@@ -160,7 +174,8 @@ def listen_unix(path: str, mode: int) -> UnixListener:
         if listener is not None:
             listener.close()
         # Not the error itself: it would form a reference cycle with this frame.
-        raise StartError(f"cannot listen on the Unix socket {path!r}: {_reason(error)}") from None
+        advice = _UNIX_ADVICE.get(error.errno or 0, "")
+        raise StartError(f"cannot listen on the Unix socket {path!r}: {_reason(error)}{advice}") from None
     return listener
 
 

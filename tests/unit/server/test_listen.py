@@ -163,8 +163,21 @@ def test_a_datagram_socket_is_in_use(path: Path) -> None:
 def test_a_socket_that_may_not_be_connected_to_stays(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     leave_stale(path)
     monkeypatch.setattr(socket.socket, "connect_ex", lambda self, address: errno.EACCES)
-    assert_refused(str(path), os.strerror(errno.EACCES))
+    assert_refused(str(path), "Permission denied (choose a folder that this user may write to)")
     assert path.exists()
+
+
+def test_an_error_says_what_to_do(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert_refused("no/s", "No such file or directory (create the folder first)")
+
+    def refuse(sock: socket.socket, address: object) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(Listener, "bind", refuse)
+    with pytest.raises(StartError) as caught:
+        listen("127.0.0.1", 80)
+    advice = "choose a port from 1024 on, or let systemd open the socket"
+    assert str(caught.value) == f"cannot listen on 127.0.0.1 port 80: Permission denied ({advice})"
 
 
 def test_the_socket_of_a_server_that_has_just_started_stays(
