@@ -226,6 +226,7 @@ LONG = "x" * MAX_UNIX_PATH
     [
         ("", "the path is empty"),
         ("a\0b", "the path contains a NUL"),
+        ("@s", "expected a path (for a file of this name, write ./@s)"),
         ("\0abstract", "the path contains a NUL"),
         (LONG + "x", f"the path has {MAX_UNIX_PATH + 1} bytes (at most {MAX_UNIX_PATH})"),
         ("é" * 54, "the path has 108 bytes"),
@@ -294,6 +295,14 @@ def test_a_listening_socket_is_adopted(kind: str, path: Path) -> None:
                 assert listener.tcp_address == sock.getsockname()[:2]
         if sock.family == socket.AF_UNIX:
             connect(path)  # the file stays
+
+
+def test_a_descriptor_of_a_file_is_refused(path: Path) -> None:
+    with path.open("w") as file, pytest.raises(StartError) as caught:
+        adopt(file.fileno())
+    assert str(caught.value).endswith(
+        "Socket operation on non-socket (expected a listening TCP or Unix stream socket)"
+    )
 
 
 @pytest.mark.parametrize("kind", ["TCP", "TCP datagram", "Unix", "Unix datagram", "Unix listening packet"])
