@@ -18,7 +18,7 @@ from types import FrameType
 from reactor import handlers
 from reactor.cli import access_options, observe_options, proxy_options, wsgi_options
 from reactor.cli.cleanup import Cleanup
-from reactor.cli.options import check_combinations, make_parser, parse_options
+from reactor.cli.options import USAGE, check_combinations, make_parser, parse_options
 from reactor.cli.processes import Process, SingleProcess, WorkerProcess, supervise
 from reactor.cli.start_lines import start_lines, urls_of
 from reactor.handlers.files.media_types import TYPES
@@ -27,7 +27,7 @@ from reactor.http11.coding import ENGINE_NAME
 from reactor.http11.message import HeaderPairs
 from reactor.logs.stderr import MessageFormatter, StderrHandler, escape_unprintable
 from reactor.routing import Router
-from reactor.server.listen import Listener, StartError
+from reactor.server.listen import Listener, StartError, UsageError
 from reactor.server.server import Instrumentation, Server, serve
 from reactor.server.worker_pool import THREADS
 from reactor.settings import Settings
@@ -141,7 +141,7 @@ def main(arguments: Sequence[str] | None = None, on_ready: Callable[[], None] = 
         if error.details:
             messages.write(error.details)
         messages.write(f"reactor: {error}")
-        return NOT_STARTED
+        return USAGE if isinstance(error, UsageError) else NOT_STARTED
     return STOPPED
 
 

@@ -32,6 +32,7 @@ from enum import Enum, auto
 from math import inf
 
 from reactor.event_handler import EventHandler, Interest
+from reactor.http11.addresses import peer_address
 from reactor.http11.proxy_header import UNIX
 from reactor.server.connection import Connection
 from reactor.server.context import ServerContext
@@ -71,6 +72,7 @@ class Acceptor(EventHandler):
         "_limit",
         "_make_connection",
         "_peer",
+        "_peer_address",
         "_quiet_until",
         "_share",
         "_sharing",
@@ -96,6 +98,8 @@ class Acceptor(EventHandler):
         self._share = share if sharing is None else min(share, SHARED_ACCEPTS)
         # Clients of a Unix socket have no address.
         self._peer = UNIX if listener.family == socket.AF_UNIX else None
+        # Clients over IPv4 have IPv4-mapped addresses there (RFC 4291, 2.5.5.2).
+        self._peer_address = peer_address if listener.family == socket.AF_INET6 else str
         self._quiet_until = -inf  # a pause is logged at most once a minute
         self._drain_ends = inf  # a time of the reactor's clock
         self._drained = 0  # connections accepted while draining
@@ -218,7 +222,8 @@ class Acceptor(EventHandler):
                 return False
             return True  # the client closed the connection before it was accepted: try the next one
         sock.setblocking(False)
-        connection = self._make_connection(self._context, sock, self._peer or str(address[0]))
+        peer = self._peer or self._peer_address(address[0])
+        connection = self._make_connection(self._context, sock, peer)
         self._context.connections[connection.number] = connection
         try:
             self._context.reactor.register(connection)
