@@ -358,7 +358,7 @@ def test_a_blocked_worker_is_missing_from_the_metrics(tmp_path: Path) -> None:
             assert server.get("/").status == 200
         before = metrics(port)
         first = server.worker_pids()[0]
-        while is_blocked(first, server):  # the inspector is in the first worker: block the other one
+        while block_one(server) == first:  # the inspector is in the first worker: block the other one
             server.unblock()
             assert server.blocked.pop().answer().status == 200
         after = metrics(port)
@@ -393,10 +393,14 @@ def test_readyz_is_about_all_workers() -> None:
         assert server.exit_code() == 0
 
 
-def is_blocked(pid: int, server: Applications) -> bool:
-    """Block a worker, and return whether it is this one."""
+def block_one(server: Applications) -> int:
+    """Block a worker; return its process id."""
     server.block(1)
-    return any("/gate" in each for each in open_files(pid))
+    for _ in range(100_000):  # the other end of a FIFO is open a moment before its descriptor is listed
+        for pid in server.worker_pids():
+            if any("/gate" in each for each in open_files(pid)):
+                return pid
+    raise AssertionError("no worker reads the FIFO")
 
 
 # Sockets and the service manager.

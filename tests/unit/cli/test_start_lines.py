@@ -1,5 +1,6 @@
 """The start lines, which the command prints and the library does not."""
 
+import os
 import socket
 import urllib.request
 from collections.abc import Iterator
@@ -9,6 +10,7 @@ import pytest
 from reactor.cli import start_lines as module
 from reactor.cli.start_lines import start_lines, urls_of
 from reactor.routing import Router
+from reactor.server.listen import adopt, listen, tcp_addresses
 from reactor.server.server import Server, serve
 from reactor.trusted_proxies import TrustedProxies
 from tests.support.command import CommandServer
@@ -106,6 +108,25 @@ def test_every_url_that_is_printed_reaches_the_server() -> None:
         for url in (f"{server.url}/", *also_on(server)):
             with urllib.request.urlopen(url, timeout=20) as answer:
                 assert answer.status == 200
+
+
+def test_every_line_of_a_tcp_socket_ends_with_the_prefix() -> None:
+    listeners = [listen("127.0.0.1", 0), listen("127.0.0.1", 0)]
+    with Server(Router(), listeners=listeners, prefix="/share") as server:
+        lines = list(start_lines(server, urls_of(server), "", ()))
+        ports = [port for _, port in tcp_addresses(listeners)]
+    assert lines == [
+        f"reactor: serving on http://127.0.0.1:{ports[0]}/share/ (this machine only)",
+        f"reactor: also on http://127.0.0.1:{ports[1]}/share/",
+    ]
+
+
+def test_the_name_of_a_passed_socket_is_escaped() -> None:
+    with listen("127.0.0.1", 0) as opened:
+        listener = adopt(os.dup(opened.fileno()), "a\x1b")
+        with Server(Router(), listeners=[listener]) as server:
+            (line,) = start_lines(server, urls_of(server), "", ())
+    assert line.endswith(r"/ (socket a\x1b of the service manager; this machine only)")
 
 
 def also_on(server: CommandServer) -> Iterator[str]:

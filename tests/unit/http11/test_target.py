@@ -187,3 +187,12 @@ def test_a_malformed_host_is_refused(data: bytes) -> None:
     with pytest.raises(ProtocolError) as caught:
         check_host(data)
     assert caught.value.status == 400
+
+
+@pytest.mark.parametrize("target", ["https://h/a?b", "http://h/a?b", "/a?b"])
+def test_a_copy_is_the_same_target_with_empty_caches(target: str) -> None:
+    read = read_target("GET", target.encode(), accepts_https=True)
+    read.cached_texts = ("", "")
+    copied = read.copy()
+    assert str(copied) == str(read) == target
+    assert copied.cached_texts is None

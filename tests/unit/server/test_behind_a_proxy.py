@@ -246,6 +246,22 @@ def test_a_target_with_https_needs_a_proxy_with_tls(first: str) -> None:
                 client.assert_responds(421)
 
 
+def test_the_asterisk_form_with_https_needs_a_proxy_with_tls() -> None:
+    head = b"OPTIONS https://files.example HTTP/1.1\r\nHost: files.example\r\n"
+    with behind() as (_, proxy, other):
+        for client, status in ((proxy, 204), (other, 421)):
+            client.send(head + b"X-Forwarded-Proto: https\r\n\r\n")
+            client.assert_responds(status)
+
+
+@pytest.mark.parametrize("target", ["/own/show", "http://files.example/own/show"])
+def test_the_prefix_of_the_server_is_that_of_every_form_of_target(target: str) -> None:
+    with behind(prefix="/own") as (_, proxy, other):
+        for client in (proxy, other):
+            client.send(request(target))
+            assert json.loads(client.assert_responds().content)["prefix"] == "/own"
+
+
 # WSGI.
 
 

@@ -11,6 +11,7 @@ from reactor.http11.proxy_header import V2
 from reactor.inspector.snapshot import Snapshot
 from reactor.observe.events import peer_of
 from reactor.observe.instrumented import InstrumentedReactor
+from reactor.observe.metrics import Metrics
 from reactor.server.connection import STOP_GRACE
 from reactor.server.context import ServerState
 from reactor.server.state import State
@@ -165,6 +166,16 @@ def test_connections_without_a_header_are_closed_at_the_connection_limit() -> No
         connection = server.connect(PROXY).connection
         assert connection.state is State.RECEIVING_PROXY_HEADER
         assert connection.is_between_requests
+
+
+def test_a_connection_without_its_header_has_no_active_request() -> None:
+    with proxied() as server:
+        client = server.connect(PROXY)
+        client.send(V1[:10])
+        assert client.connection.state is State.RECEIVING_PROXY_HEADER
+        families = Metrics().families(server.context)
+    (active,) = [each for each in families if each.name == "http_server_active_requests"]
+    assert active.series == [((), 0)]
 
 
 def test_the_client_is_shown_without_the_port_of_the_proxy() -> None:

@@ -198,6 +198,9 @@ with Server(routes(b"main"), port=0) as main, Server(routes(b"beside"), port=0) 
         ({"default_headers": {"X-A": "1"}}, "invalid default_headers: {'X-A': '1'} (must be (name, value) "),
         ({"default_headers": ("X-A", "1")}, "invalid default_headers: "),
         ({"routes": None}, "invalid routes: None (must be a Router)"),
+        ({"prefix": "//a"}, "invalid prefix: '//a'"),
+        ({"trusted_proxies": ["x"]}, "invalid proxy: 'x'"),
+        ({"proxy_protocol": True}, "proxy_protocol has no effect without trusted_proxies"),
     ],
     ids=str,
 )

@@ -3,6 +3,7 @@
 import errno
 import os
 import socket
+from types import SimpleNamespace
 
 import pytest
 
@@ -555,3 +556,17 @@ def test_an_acceptor_never_returns_to_an_earlier_state() -> None:
         with pytest.raises(AssertionError, match=r"CLOSED -> .*DRAINING"):
             site.acceptor._enter(AcceptorState.DRAINING_QUEUE)
         assert site.acceptor.state is AcceptorState.CLOSED
+
+
+def test_the_server_continues_until_every_acceptor_has_closed() -> None:
+    ends: list[str] = []
+    with Site(limit=10) as site:
+        others = (SimpleNamespace(state=AcceptorState.DRAINING_QUEUE, drain=lambda: None), site.acceptor)
+        shutdown = Shutdown(site.context, others, lambda: ends.append("end"))  # type: ignore[arg-type]
+        shutdown.begin()
+        site.run()
+        assert site.acceptor.state is AcceptorState.CLOSED
+        assert ends == []
+        others[0].state = AcceptorState.CLOSED
+        site.reactor.turn(False)
+        assert ends == ["end"]
