@@ -1,14 +1,19 @@
 """Listening sockets: opened on a TCP address or a Unix path, or passed by another process; and their URLs."""
 
 import errno
+import fcntl
 import os
 import socket
 import stat
-from collections.abc import Iterable, Sequence
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 
 BACKLOG = 4096
 MAX_UNSENT_IN_KERNEL = 128 * 1024  # bytes
 MAX_UNIX_PATH = 107  # bytes: unix(7), sun_path without the final NUL
+# How often, and after how many seconds, the lock of a directory is tried in which another server starts.
+LOCK_ATTEMPTS, LOCK_INTERVAL = 100, 0.01
 # The address of this machine on which a server answers that listens on all addresses.
 LOOPBACK_OF = {"0.0.0.0": "127.0.0.1", "::": "::1"}
 
@@ -77,12 +82,16 @@ class UnixListener(Listener):
     def bind_and_listen(self, path: str, mode: int) -> None:
         """Create the file with a mode, then listen; raise OSError.
 
-        Before ``listen``, connections are refused, so that no client connects with the mode of the umask.
+        The mode is set by the umask, which is that of all threads for a moment: another user of the directory
+        could put a link in place of the file, and chmod() would change the file that it leads to.
         """
-        self.bind(path)
+        before = os.umask(0o777 & ~mode)
+        try:
+            self.bind(path)
+        finally:
+            os.umask(before)
         self._path = os.path.abspath(path)
         self._file = _lstat(self._path)
-        os.chmod(self._path, mode)
         self.listen(BACKLOG)
         self.setblocking(False)
 
@@ -153,9 +162,10 @@ def listen_unix(path: str, mode: int) -> UnixListener:
     listener = None
     try:
         _check_path(path)
-        _remove_stale(path)
-        listener = UnixListener()
-        listener.bind_and_listen(path, mode)
+        with _lock_of_directory(path):
+            _remove_stale(path)
+            listener = UnixListener()
+            listener.bind_and_listen(path, mode)
     except OSError as error:
         if listener is not None:
             listener.close()
@@ -173,6 +183,39 @@ def _check_path(path: str) -> None:
         raise OSError(errno.EINVAL, "the path contains a NUL")
     if length > MAX_UNIX_PATH:
         raise OSError(errno.ENAMETOOLONG, f"the path has {length} bytes (at most {MAX_UNIX_PATH})")
+
+
+@contextmanager
+def _lock_of_directory(path: str) -> Iterator[None]:
+    """Lock the directory of a path; raise OSError if another process keeps the lock.
+
+    Between ``bind`` and ``listen``, the file of another server looks stale: servers that start at the same
+    time would remove each other's files. A directory that cannot be opened or locked is not locked.
+    """
+    try:
+        descriptor = os.open(os.path.dirname(path) or ".", os.O_RDONLY | os.O_DIRECTORY)
+    except OSError:
+        yield
+        return
+    try:
+        _lock(descriptor)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _lock(descriptor: int) -> None:
+    for attempt in range(LOCK_ATTEMPTS):
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if attempt == LOCK_ATTEMPTS - 1:
+                raise OSError(errno.EAGAIN, "another process keeps its directory locked") from None
+            time.sleep(LOCK_INTERVAL)
+        except OSError:  # such as EBADF on NFS
+            return
+        else:
+            return
 
 
 def _remove_stale(path: str) -> None:
