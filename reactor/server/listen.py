@@ -5,7 +5,7 @@ import fcntl
 import os
 import socket
 import stat
-import time
+import threading
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
@@ -211,7 +211,7 @@ def _lock(descriptor: int) -> None:
         except BlockingIOError:
             if attempt == LOCK_ATTEMPTS - 1:
                 raise OSError(errno.EAGAIN, "another process keeps its directory locked") from None
-            time.sleep(LOCK_INTERVAL)
+            threading.Event().wait(LOCK_INTERVAL)  # at the start, before any loop runs
         except OSError:  # such as EBADF on NFS
             return
         else:

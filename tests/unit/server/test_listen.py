@@ -80,7 +80,7 @@ def test_servers_that_start_at_the_same_time_exclude_each_other(
 ) -> None:
     leave_stale(path)
     bind, waits = UnixListener.bind_and_listen, []
-    monkeypatch.setattr(module.time, "sleep", waits.append)
+    monkeypatch.setattr(module.threading.Event, "wait", lambda event, seconds: waits.append(seconds))
 
     def start_another(listener: UnixListener, file: str, mode: int) -> None:
         listener.bind(file)  # looks stale until it listens
