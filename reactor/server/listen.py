@@ -68,6 +68,9 @@ class Listener(socket.socket):
         path = self.getsockname()
         return os.fsdecode(path.replace(b"\0", b"@", 1)) if isinstance(path, bytes) else str(path)
 
+    def remove_file(self) -> None:
+        """Do nothing: this socket has created no file."""
+
 
 class UnixListener(Listener):
     """A listening Unix socket that removes its file when it is closed, unless it outlives the process."""
@@ -77,7 +80,7 @@ class UnixListener(Listener):
     def __init__(self) -> None:
         super().__init__(socket.AF_UNIX, socket.SOCK_STREAM)
         self._path = ""
-        self._file: os.stat_result | None = None  # until this socket is closed
+        self._file: os.stat_result | None = None  # until it is removed
 
     def bind_and_listen(self, path: str, mode: int) -> None:
         """Create the file with a mode, then listen; raise OSError.
@@ -96,17 +99,20 @@ class UnixListener(Listener):
         self.setblocking(False)
 
     def close(self) -> None:
-        """Remove the file, unless another socket has replaced it, and close."""
-        before, self._file = self._file, None
-        if before is not None and not self.outlives_process:
-            now = _lstat(self._path)
-            try:
-                # Before the socket is closed, no other file gets its inode.
-                if now is not None and os.path.samestat(now, before):
-                    os.unlink(self._path)
-            except OSError:
-                pass  # the directory may be read-only by now; the next server removes the file
+        """Close, and remove the file unless this socket outlives the process."""
+        if not self.outlives_process:
+            self.remove_file()  # before: a client that connects now gets ENOENT, not ECONNREFUSED
         super().close()
+
+    def remove_file(self) -> None:
+        """Remove the file that this socket has created, if it is still there."""
+        before, self._file = self._file, None
+        now = None if before is None else _lstat(self._path)
+        try:
+            if before is not None and now is not None and _is_same(before, now):
+                os.unlink(self._path)
+        except OSError:
+            pass  # the directory may be read-only by now; the next server removes the file
 
 
 class StartError(Exception):
@@ -233,9 +239,13 @@ def _remove_stale(path: str) -> None:
     if error not in (errno.ECONNREFUSED, errno.ENOENT):
         raise OSError(error, os.strerror(error))
     now = _lstat(path)
-    # Keep the file of a server that has started since: it may even have the same inode, which is reused.
-    if now is not None and os.path.samestat(now, before) and now.st_mtime_ns == before.st_mtime_ns:
+    if now is not None and _is_same(before, now):  # not the file of a server that has started since
         os.unlink(path)
+
+
+def _is_same(before: os.stat_result, now: os.stat_result) -> bool:
+    """Return whether a file is the same as before; an inode alone may be that of a removed file."""
+    return os.path.samestat(before, now) and before.st_mtime_ns == now.st_mtime_ns
 
 
 def _lstat(path: str) -> os.stat_result | None:
