@@ -74,7 +74,7 @@ class AllowedHosts:
             self._refuse(request)
 
     def refuses_peer(self, request: Request) -> bool:
-        """Return whether a proxy at a loopback address has sent a host that is not allowed, in Host itself."""
+        """Return whether Host itself is not allowed, of a request from a proxy at a loopback address."""
         return not self.allows(request.head.host) and request.peer != UNIX and is_loopback(request.peer)
 
     def _decide(self, host: str | None) -> bool:

@@ -97,7 +97,7 @@ class SingleProcess:
         self._notifier.reload(function)
 
     def close(self) -> None:
-        """Close the socket of notifications, and listeners, if a signal has come before the server had them."""
+        """Close the socket of notifications, and the listeners, which the server may not have had yet."""
         self._notifier.close()
         for each in self._listeners:
             each.close()

@@ -1,9 +1,11 @@
 """Listening sockets: Unix sockets and their files, and sockets that another process passes."""
 
 import errno
+import fcntl
 import os
 import socket
 import stat
+import threading
 from collections.abc import Callable
 from contextlib import ExitStack, closing
 from pathlib import Path
@@ -80,7 +82,7 @@ def test_servers_that_start_at_the_same_time_exclude_each_other(
 ) -> None:
     leave_stale(path)
     bind, waits = UnixListener.bind_and_listen, []
-    monkeypatch.setattr(module.threading.Event, "wait", lambda event, seconds: waits.append(seconds))
+    monkeypatch.setattr(threading.Event, "wait", lambda event, seconds: waits.append(seconds))
 
     def start_another(listener: UnixListener, file: str, mode: int) -> None:
         listener.bind(file)  # looks stale until it listens
@@ -107,7 +109,7 @@ def test_a_directory_that_cannot_be_locked_is_not_locked(
     def refuse(*arguments: object) -> int:
         raise OSError(errno.EBADF, "planted")
 
-    monkeypatch.setattr(module.os if failing == "open" else module.fcntl, failing, refuse)
+    monkeypatch.setattr(os if failing == "open" else fcntl, failing, refuse)
     with listen_unix(str(path), MODE):
         connect(path)
 
