@@ -78,7 +78,7 @@ class TrustedProxies:
         if peer == UNIX:
             return self._unix
         try:
-            address = unmapped(ip_address(peer.partition("%")[0]))  # without the zone
+            address = unmapped(ip_address(peer))
         except ValueError:
             return False
         return any(address in network for network in self._networks)
@@ -102,7 +102,7 @@ def read_network(text: str) -> Network:
     except ValueError:
         raise ValueError(f"invalid proxy: {text!r} ({_remedy(text)})") from None
     mapped = network.network_address.ipv4_mapped if isinstance(network, IPv6Network) else None
-    if mapped is not None and network.prefixlen >= 96:
+    if mapped is not None:  # so the prefix has 96 bits or more: ``ip_network`` allows no bits behind it
         return IPv4Network((mapped, network.prefixlen - 96))
     return network
 

@@ -18,7 +18,16 @@ from contextlib import ExitStack
 
 from reactor.cli.observe_options import address
 from reactor.cli.option_types import FileOnly, Group, Repeatable
-from reactor.server.listen import Listener, StartError, adopt, listen, listen_unix, tcp_addresses
+from reactor.http11.proxy_header import UNIX
+from reactor.server.listen import (
+    Listener,
+    StartError,
+    UsageError,
+    adopt,
+    listen,
+    listen_unix,
+    tcp_addresses,
+)
 
 FIRST_DESCRIPTOR = 3  # SD_LISTEN_FDS_START
 MAX_PASSED = 1024  # sockets
@@ -67,6 +76,19 @@ def file_mode(text: str) -> int:
     return int(text, 8)
 
 
+def check(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None:
+    """Report an address that two sockets would have; exit."""
+    addresses = [*options.listen]
+    if "port" in options.origins and not addresses and options.unix is None:
+        addresses.append((options.host, options.port))
+    if options.inspect is not None:
+        addresses.append(options.inspect)
+    for host, port in addresses:
+        if port and addresses.count((host, port)) > 1:
+            shown = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+            parser.error(f"two sockets cannot both listen on {shown}: choose another port for one of them")
+
+
 def open_listeners(options: argparse.Namespace) -> Sequence[Listener]:
     """Return the listening sockets that are used in place of --host and --port; raise StartError.
 
@@ -89,11 +111,31 @@ def open_listeners(options: argparse.Namespace) -> Sequence[Listener]:
                 listeners.append(opened.enter_context(listen_unix(options.unix, options.unix_mode)))
         if options.open and listeners and not tcp_addresses(listeners):
             name = options.origins["open"]
-            raise StartError(
+            raise UsageError(
                 f"{name} has no effect: the server listens on Unix sockets only, which have no URL"
             )
+        _check_proxies(options, listeners)
         opened.pop_all()
     return listeners
+
+
+def _check_proxies(options: argparse.Namespace, listeners: Sequence[Listener]) -> None:
+    """Raise UsageError if no trusted proxy can connect: all use TCP and no listener does, or reverse.
+
+    The environment and the file may name proxies for sockets that are not used.
+    """
+    over_unix = {each.tcp_address is None for each in listeners} or {False}
+    if not options.trusted_proxy or over_unix & {each == UNIX for each in options.trusted_proxy}:
+        return
+    for number, given in enumerate(options.origins.maps):
+        if "trusted_proxy" in given and (not number or "unix" in given or "listen" in given):
+            name = f"{given['trusted_proxy']} {options.trusted_proxy[0]}"
+            reason = "the server listens on a Unix socket only (trust unix)"
+            if False in over_unix:
+                reason = "the server listens on no Unix socket (trust an address, such as 127.0.0.1)"
+            raise UsageError(f"{name} has no effect: {reason}")
+        if {"trusted_proxy", "unix", "listen"} & given.keys():
+            return
 
 
 def _adopt_passed(descriptor: int, name: str) -> Listener:
@@ -111,7 +153,7 @@ def _check_given(options: argparse.Namespace) -> None:
     given, *_ = options.origins.maps
     for dest in _LISTEN_OPTIONS:
         if dest in given:
-            raise StartError(
+            raise UsageError(
                 f"{given[dest]} has no effect with the sockets of the service manager (LISTEN_FDS)"
             )
 

@@ -18,7 +18,7 @@ from types import FrameType
 from reactor import handlers
 from reactor.cli import access_options, observe_options, proxy_options, wsgi_options
 from reactor.cli.cleanup import Cleanup
-from reactor.cli.options import check_combinations, make_parser, parse_options
+from reactor.cli.options import USAGE, check_combinations, make_parser, parse_options
 from reactor.cli.processes import Process, SingleProcess, WorkerProcess, supervise
 from reactor.cli.start_lines import start_lines, urls_of
 from reactor.handlers.files.media_types import TYPES
@@ -26,8 +26,9 @@ from reactor.handlers.files.store import Store
 from reactor.http11.coding import ENGINE_NAME
 from reactor.http11.message import HeaderPairs
 from reactor.logs.stderr import MessageFormatter, StderrHandler, escape_unprintable
-from reactor.server.listen import Listener, StartError
-from reactor.server.server import Server, serve
+from reactor.routing import Router
+from reactor.server.listen import Listener, StartError, UsageError
+from reactor.server.server import Instrumentation, Server, serve
 from reactor.server.worker_pool import THREADS
 from reactor.settings import Settings
 from reactor.workers.worker import Worker
@@ -140,7 +141,7 @@ def main(arguments: Sequence[str] | None = None, on_ready: Callable[[], None] = 
         if error.details:
             messages.write(error.details)
         messages.write(f"reactor: {error}")
-        return NOT_STARTED
+        return USAGE if isinstance(error, UsageError) else NOT_STARTED
     return STOPPED
 
 
@@ -184,55 +185,13 @@ def _serve(
     process: Process,
 ) -> None:
     """Open the directory or file, build the routes and serve."""
-
-    def begin(server: Server) -> None:
-        urls = urls_of(server)
-        after_start = partial(access_options.after_start, options, urls, server.local)
-        process.announce(server, tuple(start_lines(server, urls, shared, notes)), after_start)
-        if store is not None:
-            store.close_in_background(server.in_background)
-        if store is not None and not options.read_only and process.removes_leftovers:
-            cleanup = Cleanup(server.reactor, store.remove_leftovers())
-            store.on_close(cleanup.close)
-            server.call_soon(server.reactor.soon, cleanup)  # also wakes a loop that the inspector runs
-
-    store, shared = None, ""
-    if options.directory is not None:
-        store = _open_store(options, settings)
-        # abspath() removes ".." with the name before it, which may be that of a symbolic link.
-        absolute = os.path.realpath if ".." in options.directory.split("/") else os.path.abspath
-        shared = escape_unprintable(absolute(options.directory))
-        if store.is_single_file:
-            shared, options.read_only = f"the file {shared}", True
+    store = None if options.directory is None else _open_store(options, settings)
     try:
-        threads = wsgi_options.number_of_threads(options)
-        routes = access_options.make_router(options)
-        if options.wsgi is not None:
-            mount(
-                routes,
-                wsgi_options.load(options.wsgi),
-                in_loop=not threads,
-                multiprocess=process.is_one_of_several,
-            )
-            shared = options.wsgi.text
-        else:
-            handlers.build(
-                store,
-                options.read_only,
-                options.allow_delete,
-                resumable=settings.max_body if options.resumable else None,
-                routes=routes,
-                allowed_origin=access_options.allowed_origin(options),
-            )
+        shared = _describe_shared(options, store)
+        options.read_only = options.read_only or (store is not None and store.is_single_file)
+        routes = _make_routes(options, settings, process, store)
         with process.instrument(options, settings) as instrumentation:
-            notes = (
-                process.note,
-                access_options.describe_access(options)
-                if options.wsgi is None
-                else wsgi_options.describe(options),
-                "" if ENGINE_NAME == "zlib" else f"gzip by {ENGINE_NAME}",
-                observe_options.describe(instrumentation),
-            )
+            notes = _notes(options, process, instrumentation)
             serve(
                 routes,
                 options.host,
@@ -241,11 +200,11 @@ def _serve(
                 access_log=None if options.no_access_log else sys.stdout,
                 log_format=options.log_format,
                 default_headers=default_headers,
-                on_ready=begin,
+                on_ready=partial(_begin, options, process, store, shared, notes),
                 instrumentation=instrumentation,
                 on_reload=partial(process.reload, access_options.reloader(options, routes)),
                 allowed_hosts=access_options.allowed_hosts(options),
-                threads=threads or THREADS,
+                threads=wsgi_options.number_of_threads(options) or THREADS,
                 trusted_proxies=proxy_options.trusted_proxies(options),
                 proxy_protocol=options.proxy_protocol,
                 prefix=options.prefix,
@@ -255,6 +214,69 @@ def _serve(
         process.close()
         if store is not None:
             store.close()
+
+
+def _make_routes(
+    options: argparse.Namespace, settings: Settings, process: Process, store: Store | None
+) -> Router:
+    """Return the routes of the WSGI application, or of the shared files."""
+    routes = access_options.make_router(options)
+    if options.wsgi is not None:
+        application = wsgi_options.load(options.wsgi)
+        in_loop = not wsgi_options.number_of_threads(options)
+        mount(routes, application, in_loop=in_loop, multiprocess=process.is_one_of_several)
+    else:
+        handlers.build(
+            store,
+            options.read_only,
+            options.allow_delete,
+            resumable=settings.max_body if options.resumable else None,
+            routes=routes,
+            allowed_origin=access_options.allowed_origin(options),
+        )
+    return routes
+
+
+def _begin(
+    options: argparse.Namespace,
+    process: Process,
+    store: Store | None,
+    shared: str,
+    notes: Sequence[str],
+    server: Server,
+) -> None:
+    """Announce that the server serves, and start removing the leftovers of unfinished uploads."""
+    urls = urls_of(server)
+    after_start = partial(access_options.after_start, options, urls, server.local)
+    process.announce(server, tuple(start_lines(server, urls, shared, notes)), after_start)
+    if store is not None:
+        store.close_in_background(server.in_background)
+    if store is not None and not options.read_only and process.removes_leftovers:
+        cleanup = Cleanup(server.reactor, store.remove_leftovers())
+        store.on_close(cleanup.close)
+        server.call_soon(server.reactor.soon, cleanup)  # also wakes a loop that the inspector runs
+
+
+def _notes(
+    options: argparse.Namespace, process: Process, instrumentation: Instrumentation | None
+) -> Sequence[str]:
+    """Return the notes at the end of the start line."""
+    return (
+        process.note,
+        access_options.describe_access(options) if options.wsgi is None else wsgi_options.describe(options),
+        "" if ENGINE_NAME == "zlib" else f"gzip by {ENGINE_NAME}",
+        observe_options.describe(instrumentation),
+    )
+
+
+def _describe_shared(options: argparse.Namespace, store: Store | None) -> str:
+    """Return the name of the directory, file or application that is served; empty without any."""
+    if store is None:
+        return "" if options.wsgi is None else str(options.wsgi.text)
+    # abspath() removes ".." with the name before it, which may be that of a symbolic link.
+    absolute = os.path.realpath if ".." in options.directory.split("/") else os.path.abspath
+    path = escape_unprintable(absolute(options.directory))
+    return f"the file {path}" if store.is_single_file else path
 
 
 def _open_store(options: argparse.Namespace, settings: Settings) -> Store:

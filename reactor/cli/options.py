@@ -312,6 +312,7 @@ def check_combinations(parser: Parser, options: argparse.Namespace) -> None:
     if ANY in options.allowed_host and len(options.allowed_host) > 1:
         name = options.origins["allowed_host"]
         parser.error(f"{name}: * allows every host, so that other names have no effect")
+    listen_options.check(parser, options)
     worker_options.check(parser, options)
     if options.proxy_protocol and not options.trusted_proxy:
         parser.error(f"{options.origins['proxy_protocol']} has no effect without --trusted-proxy")

@@ -1,7 +1,7 @@
 """How the processes of the command differ: a single one, one of several workers, and their supervisor.
 
-The single process and the workers run the same code, ``main._serve``, with an object that says how this
-process listens, is observed, and announces that it serves.
+The single process and the workers run the same code, ``main._serve``, with an object that determines how
+this process listens, is observed, and announces that it serves.
 """
 
 import argparse
@@ -22,7 +22,7 @@ from reactor.timer import Timer
 from reactor.workers.supervisor import Supervisor, SupervisorHooks
 from reactor.workers.worker import Worker
 
-# Variables by which a service manager finds its main process; only the supervisor talks to it.
+# Variables by which a service manager finds its main process; only the supervisor notifies it.
 _OF_MAIN_PROCESS = ("NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID")
 
 

@@ -15,7 +15,7 @@ def add_options(group: Group) -> None:
         default=(),
         type=with_own_message(read_proxy),
         metavar="ADDRESS",
-        help="believe what this proxy reports of its clients (X-Forwarded-For, -Proto, -Host and -Prefix; "
+        help="trust what this proxy reports of its clients (X-Forwarded-For, -Proto, -Host and -Prefix; "
         "Forwarded): an IP address, a network such as 10.0.0.0/8, or unix for all connections over a Unix "
         "socket; repeatable, in the environment variable one per line (default: none)",
     )

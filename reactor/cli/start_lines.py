@@ -27,6 +27,8 @@ def start_lines(server: Server, urls: list[str], shared: str, notes: Iterable[st
     ``urls`` are those of the first TCP socket; without one, the first line names a Unix socket.
     """
     reach = "this machine only" if server.local else "reachable from the network"
+    if server.local and server.context.trusted_proxies is not None:
+        reach = "this machine, and clients of its proxy"
     tcp = [each for each in server.listeners if each.tcp_address is not None]
     unix = [each for each in server.listeners if each.tcp_address is None]
     places = [(each, url) for each in tcp for url in (urls if each is tcp[0] else _urls(each, server.prefix))]

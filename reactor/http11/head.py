@@ -41,6 +41,8 @@ MAX_PARTIAL_LINES = 32  # header lines that are parsed of an invalid head
 MAX_REPEAT = 2**31 - 1  # of lines in an expression; ``re`` accepts twice as many
 # The first bytes of a TLS handshake record (RFC 8446, 5.1): the client means https.
 TLS = b"\x16\x03"
+# The first bytes of a PROXY header: of version 1, and of version 2 behind its empty lines.
+PROXY_HEADERS = b"PROXY TCP", b"PROXY UNKNOWN", b"\0"
 
 # Common methods need not be decoded.
 _METHODS = {name.encode(): name for name in METHODS}
@@ -113,6 +115,8 @@ class HeadReader:
         Of two faults the first one is reported, so that the error does not depend on how the bytes were
         received. The bytes before ``start`` have been checked. A request line is checked when it is complete.
         """
+        if data.startswith(PROXY_HEADERS):
+            raise ProtocolError(400, "unexpected PROXY header (see --proxy-protocol and --trusted-proxy)")
         fault = self._too_long(data.rstrip(b"\r\n"))
         if data.find(b"\r\n", start) >= 0:  # saves the next search while a long line arrives in pieces
             end = data.find(b"\r\n")  # of the request line, and new if it is not before start

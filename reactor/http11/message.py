@@ -172,7 +172,7 @@ class Request:
 
     @property
     def scheme(self) -> str:
-        """The scheme of the URL, "https" only if a trusted proxy says so, else "http"."""
+        """The scheme of the URL, "https" only if a trusted proxy reports it, else "http"."""
         return self.head.site.scheme
 
     @property

@@ -46,6 +46,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Literal, TypeGuard
 
 from reactor.event_handler import EventHandler
+from reactor.http11.addresses import peer_address
 from reactor.http11.message import Request
 from reactor.logs.access_log import Exchange
 from reactor.loop_hooks import Ready
@@ -238,7 +239,7 @@ def peer_of(connection: Connection) -> str:
         address = connection.handle.getpeername()
     except (OSError, AttributeError):
         return connection.peer
-    if not isinstance(address, tuple) or address[0] != connection.peer:  # a tuple only for TCP
+    if not isinstance(address, tuple) or peer_address(address[0]) != connection.peer:  # a tuple only for TCP
         return connection.peer
     port = address[1]
     return f"[{connection.peer}]:{port}" if ":" in connection.peer else f"{connection.peer}:{port}"

@@ -13,7 +13,7 @@ The accept queue of a socket that outlives the process is not drained: another p
     at the limit, with idle connections  close the least useful one (see ``_find_closable``), and accept;
                                          those that wait after a failed login count as idle
     at the limit, none idle              pause
-    ahead of another worker process      pause for a moment, then accept a share
+    ahead of another worker process      pause for a moment, then accept a share (``sharing.py``)
     out of file descriptors or memory    pause; no open connection is closed
 
 A closed connection counts until the steps of its result end (``Deferred``): they keep files open, such as an
@@ -32,19 +32,17 @@ from enum import Enum, auto
 from math import inf
 
 from reactor.event_handler import EventHandler, Interest
+from reactor.http11.addresses import peer_address
 from reactor.http11.proxy_header import UNIX
 from reactor.server.connection import Connection
 from reactor.server.context import ServerContext
 from reactor.server.listen import Listener
-from reactor.server.sharing import Sharing
+from reactor.server.sharing import COURTESY, SHARED_ACCEPTS, Sharing
 from reactor.server.state import State
 
 log = logging.getLogger("reactor")
 
 PAUSE = 0.25  # seconds
-# How long a worker process lets the others accept first, in seconds. They are woken together with it.
-COURTESY = 0.002
-SHARED_ACCEPTS = 16  # connections that a worker process accepts per turn
 # Limits for draining the accept queue when the server stops: seconds, and connections.
 DRAIN_TIME = 1.0
 MAX_DRAINED = 4096
@@ -74,7 +72,9 @@ class Acceptor(EventHandler):
         "_limit",
         "_make_connection",
         "_peer",
+        "_peer_address",
         "_quiet_until",
+        "_share",
         "_sharing",
         "state",
     )
@@ -94,8 +94,12 @@ class Acceptor(EventHandler):
         self._context = context
         self._limit = limit
         self._sharing = sharing
+        share = context.settings.turn_accepts
+        self._share = share if sharing is None else min(share, SHARED_ACCEPTS)
         # Clients of a Unix socket have no address.
         self._peer = UNIX if listener.family == socket.AF_UNIX else None
+        # Clients over IPv4 have IPv4-mapped addresses there (RFC 4291, 2.5.5.2).
+        self._peer_address = peer_address if listener.family == socket.AF_INET6 else str
         self._quiet_until = -inf  # a pause is logged at most once a minute
         self._drain_ends = inf  # a time of the reactor's clock
         self._drained = 0  # connections accepted while draining
@@ -160,16 +164,15 @@ class Acceptor(EventHandler):
                 # Try again immediately; during a pause, when it ends.
                 self.deadline = min(now if self.interest else self.deadline, self._drain_ends)
 
-    def _accept_share(self, sharing: Sharing | None = None) -> None:
-        """Accept up to ``turn_accepts`` connections; see the second table at the top of this file.
+    def _accept_share(self, others: Sharing | None = None) -> None:
+        """Accept a share of connections; see the second table at the top of this file.
 
-        With ``sharing``, let the other processes accept first if one of them has clearly fewer connections.
+        With ``others``, pause if this process is ahead of another one.
         """
         context = self._context
         closable: list[Connection] | None = None
-        share = context.settings.turn_accepts
-        for _ in range(share if self._sharing is None else min(share, SHARED_ACCEPTS)):
-            if sharing is not None and sharing.is_ahead(context.occupied):
+        for _ in range(self._share):
+            if others is not None and others.is_ahead(context.occupied):
                 self.interest = Interest.NONE
                 self.deadline = context.reactor.now + COURTESY  # accepts what they have left
                 return
@@ -219,7 +222,8 @@ class Acceptor(EventHandler):
                 return False
             return True  # the client closed the connection before it was accepted: try the next one
         sock.setblocking(False)
-        connection = self._make_connection(self._context, sock, self._peer or str(address[0]))
+        peer = self._peer or self._peer_address(address[0])
+        connection = self._make_connection(self._context, sock, peer)
         self._context.connections[connection.number] = connection
         try:
             self._context.reactor.register(connection)

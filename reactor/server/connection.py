@@ -296,8 +296,7 @@ class Connection(EventHandler, ConnectionHooks):
         self._enter(ACCEPTED)
         if self._context.state is STOPPING:
             self.stop()
-        if self._parser.buffered:
-            self._process()
+        self._process()
 
     def _receive_content(self) -> bytes | memoryview:
         """Receive a part of a body: for sinks that take views into the server's buffer. Raise OSError.

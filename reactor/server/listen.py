@@ -18,6 +18,17 @@ LOCK_ATTEMPTS, LOCK_INTERVAL = 100, 0.01
 LOOPBACK_OF = {"0.0.0.0": "127.0.0.1", "::": "::1"}
 
 _TCP = (socket.AF_INET, socket.AF_INET6)
+_PASSED = "a listening TCP or Unix stream socket"
+
+# What to do about an error, by errno.
+_TCP_ADVICE = {
+    errno.EADDRINUSE: " (choose another port)",
+    errno.EACCES: " (choose a port from 1024 on, or let systemd open the socket)",
+}
+_UNIX_ADVICE = {
+    errno.ENOENT: " (create the folder first)",
+    errno.EACCES: " (choose a folder that this user may write to)",
+}
 
 
 class Listener(socket.socket):
@@ -121,6 +132,10 @@ class StartError(Exception):
     details = ""
 
 
+class UsageError(StartError):
+    """An option has no effect with the sockets on which the server listens."""
+
+
 def listen(host: str, port: int, ipv6_only: bool = False) -> Listener:
     """Return a non-blocking listening socket; raise StartError if that fails.
 
@@ -144,7 +159,7 @@ def listen(host: str, port: int, ipv6_only: bool = False) -> Listener:
         listener.setblocking(False)
     except (OSError, OverflowError) as error:
         listener.close()
-        advice = " (choose another port)" if getattr(error, "errno", 0) == errno.EADDRINUSE else ""
+        advice = _TCP_ADVICE.get(getattr(error, "errno", 0), "")
         # Not the error itself: it would form a reference cycle with this frame.
         raise StartError(f"cannot listen on {host} port {port}: {_reason(error)}{advice}") from None
     return listener
@@ -176,7 +191,8 @@ def listen_unix(path: str, mode: int) -> UnixListener:
         if listener is not None:
             listener.close()
         # Not the error itself: it would form a reference cycle with this frame.
-        raise StartError(f"cannot listen on the Unix socket {path!r}: {_reason(error)}") from None
+        advice = _UNIX_ADVICE.get(error.errno or 0, "")
+        raise StartError(f"cannot listen on the Unix socket {path!r}: {_reason(error)}{advice}") from None
     return listener
 
 
@@ -187,6 +203,8 @@ def _check_path(path: str) -> None:
         raise OSError(errno.EINVAL, "the path is empty")
     if "\0" in path:
         raise OSError(errno.EINVAL, "the path contains a NUL")
+    if path.startswith("@"):  # in systemd and others, a name in the abstract namespace of Linux
+        raise OSError(errno.EINVAL, f"expected a path (for a file of this name, write ./{path})")
     if length > MAX_UNIX_PATH:
         raise OSError(errno.ENAMETOOLONG, f"the path has {length} bytes (at most {MAX_UNIX_PATH})")
 
@@ -265,11 +283,12 @@ def adopt(descriptor: int, name: str = "") -> Listener:
     try:
         passed = socket.socket(fileno=descriptor)
     except OSError as error:
-        raise StartError(f"cannot use {which} as a listening socket: {_reason(error)}") from None
+        reason = f"{_reason(error)} (expected {_PASSED})"
+        raise StartError(f"cannot use {which} as a listening socket: {reason}") from None
     with passed:
         is_stream = passed.family in (*_TCP, socket.AF_UNIX) and passed.type == socket.SOCK_STREAM
         if not is_stream or not passed.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
-            reason = "not listening (expected a listening TCP or Unix stream socket)"
+            reason = f"not listening (expected {_PASSED})"
             raise StartError(f"cannot use {which} as a listening socket: {reason}")
         family, kind, protocol = passed.family, passed.type, passed.proto
         listener = Listener(family, kind, protocol, passed.detach(), name, outlives_process=True)

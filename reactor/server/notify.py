@@ -9,7 +9,7 @@
     timer = report_regularly(notifier, reactor, lambda: "12 connections")
 
 A notification is one datagram. It is dropped if the service manager does not receive it at once: sending
-never blocks and never raises. Without NOTIFY_SOCKET, all methods do nothing. Nothing here knows the server.
+never blocks and never raises. Without NOTIFY_SOCKET, all methods do nothing.
 """
 
 import logging
@@ -93,7 +93,7 @@ class Notifier:
             try:
                 self._socket.sendto("\n".join(lines).encode("utf-8", "replace"), self._address)
             except OSError:
-                pass  # the service manager is slow, or gone: it must not delay the service
+                pass  # the service manager is slow, or has ended: it must not delay the service
 
 
 def report_regularly(notifier: Notifier, reactor: Reactor, status: Callable[[], str]) -> Timer | None:

@@ -150,76 +150,71 @@ class Server:
             settings = Settings() if settings is None else settings
             _check_arguments(routes, host, port, settings, access_log, log_format, default_headers, threads)
             encoded_headers = encode_headers(default_headers)
-            if allowed_hosts is not None and not isinstance(allowed_hosts, AllowedHosts):
-                allowed_hosts = AllowedHosts(allowed_hosts)
-            if trusted_proxies is not None and not isinstance(trusted_proxies, TrustedProxies):
-                trusted_proxies = TrustedProxies(trusted_proxies)
-            if proxy_protocol and trusted_proxies is None:
-                raise ValueError("proxy_protocol has no effect without trusted_proxies")
+            hosts = _allowed_hosts(allowed_hosts)
+            proxies = _trusted_proxies(trusted_proxies, proxy_protocol)
             self.prefix = read_prefix(prefix)
-            clock = clock if instrumentation is None else instrumentation.reactor.clock
-            lines = AccessLog(access_log, log_format, clock, wall_clock) if access_log is not None else None
+            self._on_reload, self._on_stop, self._sharing = on_reload, on_stop, sharing
+            self._has_run = False
+            # Checked now: /dev/tty cannot be opened after the terminal was closed.
+            self._has_terminal = has_controlling_terminal()
             reserved = 0 if instrumentation is None else instrumentation.descriptors
             limit = connection_limit(settings.max_connections, reserved, threads, len(listeners) or 1)
-            if not listeners:
-                listeners = (opened.enter_context(listen(host, port)),)
-            if instrumentation is None:
-                instrumentation = Instrumentation(Reactor(selector, clock), Connection)
-            self._wakeup = Wakeup()
-            opened.callback(self._wakeup.close)
-            self._instrumentation = instrumentation
-            self._run_loop = instrumentation.run_loop
-            self.reactor = instrumentation.reactor
-            self.listeners = tuple(listeners)
+            self.listeners = tuple(listeners) or (opened.enter_context(listen(host, port)),)
             addresses = tcp_addresses(self.listeners)
             # Of the first TCP socket; with Unix sockets only, that of a router without a server.
             self.address = routes.address = addresses[0] if addresses else routes.address
+            self._open_loop(instrumentation or Instrumentation(Reactor(selector, clock), Connection), opened)
             self._workers = WorkerPool(threads)
-            # Registered with the loop that runs, so that a loop held by the inspector can be stopped, too.
-            self._signals = SignalHandle(self._pass_signal, self.stops_on)
-            opened.callback(self._signals.close)
+            clock = self.reactor.clock
             self.context = ServerContext(
                 self.reactor,
                 routes,
                 settings,
-                lines,
+                None if access_log is None else AccessLog(access_log, log_format, clock, wall_clock),
                 wall_clock,
                 default_headers=encoded_headers,
                 call_soon=self._wakeup.call_soon,
-                allowed_hosts=None
-                if allowed_hosts is None
-                else allowed_hosts.at([host for host, _ in addresses]),
+                allowed_hosts=hosts and hosts.at([host for host, _ in addresses]),
                 in_worker=self._workers.submit,
                 worker_queue_is_full=self._workers.is_full,
                 connection_numbers=None if sharing is None else sharing.connection_numbers,
-                trusted_proxies=trusted_proxies,
+                trusted_proxies=proxies,
                 proxy_protocol=proxy_protocol,
                 prefix=self.prefix,
             )
-            self._acceptors = tuple(
-                Acceptor(self.context, each, limit, instrumentation.make_connection, sharing)
-                for each in self.listeners
-            )
-            self._on_reload = on_reload
-            self._on_stop = on_stop
-            self._sharing = sharing
-            self._has_run = False
-            # Checked now: /dev/tty cannot be opened after the terminal was closed.
-            self._has_terminal = has_controlling_terminal()
-            if lines is not None:
-                self.reactor.at_turn_end(lines.flush)
-            self._shutdown = Shutdown(self.context, self._acceptors, self._stop_loop, on_stopping)
-            SlowCallbackLog(self.reactor, settings.slow_turn)
-            self._watchdog = Watchdog(self._run_loop, settings.watchdog)
-            self.reactor.register(self._wakeup)
-            for acceptor in self._acceptors:
-                self.reactor.register(acceptor)
-            try:
-                instrumentation.on_start(self)
-            except BaseException:
-                self.close()
-                raise
+            self._start_accepting(limit, on_stopping)
             opened.pop_all()
+
+    def _open_loop(self, instrumentation: Instrumentation, opened: ExitStack) -> None:
+        """Take the reactor of the instrumentation, and open what wakes it up."""
+        self._instrumentation = instrumentation
+        self._run_loop = instrumentation.run_loop
+        self.reactor = instrumentation.reactor
+        self._wakeup = Wakeup()
+        opened.callback(self._wakeup.close)
+        # Registered with the loop that runs, so that a loop held by the inspector can be stopped, too.
+        self._signals = SignalHandle(self._pass_signal, self.stops_on)
+        opened.callback(self._signals.close)
+
+    def _start_accepting(self, limit: int, on_stopping: Callable[[], None] | None) -> None:
+        """Register the acceptors, of ``limit`` connections together, and what works in every turn."""
+        context, make_connection = self.context, self._instrumentation.make_connection
+        self._acceptors = tuple(
+            Acceptor(context, each, limit, make_connection, self._sharing) for each in self.listeners
+        )
+        self._shutdown = Shutdown(context, self._acceptors, self._stop_loop, on_stopping)
+        if context.access_log is not None:
+            self.reactor.at_turn_end(context.access_log.flush)
+        SlowCallbackLog(self.reactor, context.settings.slow_turn)
+        self._watchdog = Watchdog(self._run_loop, context.settings.watchdog)
+        self.reactor.register(self._wakeup)
+        for acceptor in self._acceptors:
+            self.reactor.register(acceptor)
+        try:
+            self._instrumentation.on_start(self)
+        except BaseException:
+            self.close()
+            raise
 
     def __enter__(self) -> "Server":
         return self
@@ -502,6 +497,19 @@ def _check_arguments(
     ):
         if not valid:
             raise ValueError(f"invalid {name}: {value!r} ({expected})")
+
+
+def _allowed_hosts(hosts: AllowedHosts | Iterable[str] | None) -> AllowedHosts | None:
+    return hosts if hosts is None or isinstance(hosts, AllowedHosts) else AllowedHosts(hosts)
+
+
+def _trusted_proxies(
+    proxies: TrustedProxies | Iterable[str] | None, proxy_protocol: bool
+) -> TrustedProxies | None:
+    """Return the trusted proxies; raise ValueError for an invalid one, and a protocol without any."""
+    if proxies is None and proxy_protocol:
+        raise ValueError("proxy_protocol has no effect without trusted_proxies")
+    return proxies if proxies is None or isinstance(proxies, TrustedProxies) else TrustedProxies(proxies)
 
 
 def handled_signals() -> list[signal.Signals]:

@@ -1,15 +1,13 @@
 """The numbers of open connections of all workers, in memory that they share.
 
-All workers wait for the same listening sockets, and the kernel wakes all of them: the fastest accepts. So a
-worker with clearly more connections than another one waits for a moment, in which that one can accept.
-
-The supervisor creates the memory, and marks the entry of a worker that has ended; a worker writes its own.
+A worker that is ahead of another one pauses before it accepts (``server/sharing.py``). The supervisor creates
+the memory, and marks the entry of a worker that has ended; a worker writes its own.
 """
 
 import mmap
 
 ABSENT = 0xFFFFFFFF
-# A worker is ahead if it has more connections than this and nine eighths of another one's.
+# A worker is ahead of another one if it has more connections than 9/8 of that one's and TOLERANCE more.
 TOLERANCE = 1
 TOLERANCE_SHARE = 8
 

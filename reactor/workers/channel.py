@@ -92,9 +92,8 @@ class Channel(EventHandler):
 
     def close(self) -> None:
         """Close this end."""
-        if self.handle.fileno() >= 0:
-            self._reactor.remove(self)
-            self.handle.close()
+        self._reactor.remove(self)
+        self.handle.close()
 
     def receive_rest(self) -> None:
         """Receive what the other process has sent before it ended."""

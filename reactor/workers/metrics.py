@@ -4,7 +4,7 @@
     reactor_worker_...              written by the supervisor, with the label ``worker``
     all others                      sums over the workers, with the names and labels of a single process
 
-A counter never decreases: what an ended process had counted when it was last asked is kept, and so is the
+A counter never decreases: what an ended process had counted when it last answered is kept, and so is the
 last answer of one that does not answer. Gauges count the workers that have answered.
 """
 

@@ -69,7 +69,6 @@ class WorkerRecord:
         self.enter(WorkerState.STARTING)
         self.pid = pid
         self.starts += 1
-        self.alive_at = inf
         self._started = now
 
     def end(self, now: float) -> float:
@@ -79,12 +78,12 @@ class WorkerRecord:
         if was_stopping or now - self._started >= LONG_LIFE:
             self._short_lives = 0
             return 0.0
-        return self.note_short_life(now)
+        return self.note_short_life(self._started)
 
-    def note_short_life(self, now: float) -> float:
-        """Count a process that ended soon, or could not be started; return the delay."""
+    def note_short_life(self, began: float) -> float:
+        """Count a process that ended soon, or could not be started, as of a time; return the delay."""
         if not self._short_lives:
-            self._row_began = self._started if self.starts else now
+            self._row_began = began
         self._short_lives += 1
         return min(FIRST_DELAY * 2.0 ** (self._short_lives - 2), MAX_DELAY) if self._short_lives > 1 else 0.0
 

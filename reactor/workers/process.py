@@ -20,7 +20,7 @@ class Processes:
     def fork(self, function: Callable[[], int], blocked: Iterable[signal.Signals]) -> int:
         """Call a function in a new process, whose exit code is its result; return its id; raise OSError.
 
-        The child is born with these signals blocked, so that none is lost before it handles them: the
+        The child starts with these signals blocked, so that none is lost before it handles them: the
         function unblocks them. Call this before the process has any thread.
         """
         for stream in (sys.stdout, sys.stderr):

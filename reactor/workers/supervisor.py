@@ -15,7 +15,7 @@ the workers accept from the listening sockets that they inherit from it.
     SIGUSR1                                 all log their connections
     a worker got SIGTERM or SIGINT          stop it alone, unless the supervisor got the same signal
     a worker does not stop                  kill it when its time is over
-    COLLECT                                 ask all workers for their metrics, and wait for a second at most
+    a worker requests the metrics of all    collect them (``collection.py``)
 
 If the supervisor is killed, the workers stop by themselves.
 """
@@ -36,7 +36,7 @@ from reactor.timer import Timer
 from reactor.wakeup import SignalHandle
 from reactor.workers.balance import ConnectionCounts
 from reactor.workers.channel import Channel, Kind
-from reactor.workers.metrics import WorkerMetrics, decode, encode
+from reactor.workers.collection import Collection
 from reactor.workers.policy import WorkerRecord, WorkerState, describe_end
 from reactor.workers.process import Processes
 from reactor.workers.worker import Worker
@@ -47,7 +47,6 @@ log = logging.getLogger("reactor")
 GROUP_SIGNAL_DELAY = 0.2
 # Seconds after its timeout, or after STOP_NOW, before a worker is killed.
 KILL_MARGIN = 1.5
-MEASURE_TIMEOUT = 1.0  # seconds
 
 # Runs a worker, in its own process; returns its exit code.
 RunWorker = Callable[[Worker], int]
@@ -101,7 +100,7 @@ class Supervisor:
         self._run_worker = run_worker
         self._listeners = listeners
         self._inherited = inherited
-        self._stop_timeout = stop_timeout
+        self.stop_timeout = stop_timeout
         self._on_started = on_started
         self._hooks = SupervisorHooks() if hooks is None else hooks
         self._signals = SignalHandle(self.on_signal)
@@ -112,10 +111,8 @@ class Supervisor:
         self.failure: StartError | None = None  # why the workers cannot start
         self._has_terminal = has_controlling_terminal()
         self.counts = ConnectionCounts(count)
-        self._metrics = WorkerMetrics()
+        self._collection = Collection(self.reactor, self.workers, self._channels)
         self._checked_at = -inf  # when ``kill_blocked_workers`` was called
-        self._unanswered: set[int] = set()  # workers that owe an answer to MEASURE
-        self._measuring: Timer | None = None
         self.reactor.register(self._signals)
 
     def run(self, on_ready: Callable[[], None] = lambda: None) -> None:
@@ -136,7 +133,7 @@ class Supervisor:
             raise self.failure
 
     def close(self) -> None:
-        """Close everything; the workers, if any is left, see the end of their channels."""
+        """Close everything; the channels of workers that are left end."""
         self._close_sockets()
         for each in self._listeners:
             each.remove_file()  # of a Unix socket, if no worker was ready to remove it
@@ -167,8 +164,7 @@ class Supervisor:
         except OSError as error:  # too many processes or open files, or out of memory
             self._retry(record, f"cannot start worker {record.number}: {error.strerror}")
             return
-        self.reactor.now = self.reactor.clock()
-        record.start(pid, self.reactor.now)
+        record.start(pid, self.reactor.clock())  # forking takes milliseconds
         on_message = partial(self._on_message, record)
         self._channels[record.number] = Channel(ours, self.reactor, on_message, lambda: None)
 
@@ -193,11 +189,16 @@ class Supervisor:
         if record.number != 1:
             for each in self._inherited:
                 each.close()
-        number, count, restarts = record.number, len(self.workers), record.starts
-        alive_every = self._hooks.alive_every
-        return self._run_worker(
-            Worker(number, count, restarts, theirs, self._listeners, self.counts, alive_every)
+        worker = Worker(
+            record.number,
+            len(self.workers),
+            record.starts,
+            theirs,
+            self._listeners,
+            self.counts,
+            self._hooks.alive_every,
         )
+        return self._run_worker(worker)
 
     def _retry(self, record: WorkerRecord, reason: str) -> None:
         if not self._started:
@@ -218,11 +219,11 @@ class Supervisor:
         elif kind is Kind.FAILED:
             self._on_worker_failed(record, value)
         elif kind is Kind.LEAVING:
-            Timer(self.reactor, GROUP_SIGNAL_DELAY, partial(self._let_leave, record, record.pid))
+            Timer(self.reactor, GROUP_SIGNAL_DELAY, partial(self._stop_alone, record, record.pid))
         elif kind is Kind.COLLECT:
-            self._collect()
+            self._collection.begin()
         elif kind is Kind.MEASURED:
-            self._on_measured(record, value)
+            self._collection.add(record.number, value)
         elif kind is Kind.ALIVE:
             record.alive_at = self.reactor.now
 
@@ -248,11 +249,11 @@ class Supervisor:
                 log.error("%s", details)
             log.error("worker %d (pid %d) cannot start: %s", record.number, record.pid, message)
 
-    def _let_leave(self, record: WorkerRecord, pid: int) -> None:
+    def _stop_alone(self, record: WorkerRecord, pid: int) -> None:
         """Stop one worker, which got a signal, unless all are stopping."""
         if record.pid == pid and record.state is WorkerState.RUNNING:
             log.info("worker %d (pid %d) got a signal: stopping it", record.number, pid)
-            self._stop_worker(record, Kind.LEAVE, self._stop_timeout + KILL_MARGIN)
+            self._stop_worker(record, Kind.LEAVE, self.stop_timeout + KILL_MARGIN)
 
     # The ends of workers.
 
@@ -266,17 +267,14 @@ class Supervisor:
 
     def _on_worker_end(self, record: WorkerRecord, reason: str) -> None:
         """Release what belongs to a process that has ended, and replace it unless all are stopping."""
-        now = self.reactor.now = self.reactor.clock()
         number = record.number
-        delay = record.end(now)
+        delay = record.end(self.reactor.now)
         channel = self._channels.pop(number)
         channel.receive_rest()  # such as FAILED
         channel.close()
-        if (timer := self._timers.pop(number, None)) is not None:
-            timer.cancel()
+        self._cancel_timer(number)
         self.counts.remove(number)
-        self._metrics.end(number)
-        self._forget_answer(number)
+        self._collection.end(number)
         if self._stopping:
             if reason != "has stopped" and self.failure is None:
                 log.warning("worker %d (pid %d) %s", number, record.pid, reason)
@@ -319,7 +317,7 @@ class Supervisor:
     def stop(self) -> None:
         """Stop all workers gracefully."""
         self._hooks.on_stopping()
-        self._stop_all(Kind.STOP, self._stop_timeout + KILL_MARGIN)
+        self._stop_all(Kind.STOP, self.stop_timeout + KILL_MARGIN)
 
     def _fail(self, error: StartError) -> None:
         """End all workers, because one cannot start."""
@@ -328,15 +326,14 @@ class Supervisor:
             self._stop_all(Kind.STOP_NOW, KILL_MARGIN)
 
     def _stop_all(self, kind: Kind, seconds: float) -> None:
-        """Tell all workers to stop; kill those that have not ended after so many seconds."""
+        """Stop all workers; kill those that have not ended after so many seconds."""
         self._stopping = True
         for each in self._listeners:
             each.outlives_process = kind is not Kind.STOP_NOW  # the workers remove the files of Unix sockets
         self._close_sockets()
         for record in self.workers:
             if record.state is WorkerState.ABSENT:
-                if (timer := self._timers.pop(record.number, None)) is not None:
-                    timer.cancel()
+                self._cancel_timer(record.number)
             else:
                 self._stop_worker(record, kind, seconds)
         self._finish_if_ended()
@@ -347,9 +344,13 @@ class Supervisor:
             self._processes.kill(record.pid, signal.SIGTERM)  # it does not read its channel yet
         if record.state is not WorkerState.STOPPING:
             record.enter(WorkerState.STOPPING)
-        if (timer := self._timers.pop(record.number, None)) is not None:
-            timer.cancel()
+        self._cancel_timer(record.number)
         self._timers[record.number] = Timer(self.reactor, seconds, partial(self._kill, record, seconds))
+
+    def _cancel_timer(self, number: int) -> None:
+        """Cancel the next start, or the kill, of a worker."""
+        if (timer := self._timers.pop(number, None)) is not None:
+            timer.cancel()
 
     def _kill(self, record: WorkerRecord, seconds: float) -> None:
         log.error(
@@ -395,33 +396,3 @@ class Supervisor:
                     "worker %d (pid %d) is blocked for %g s: killing it", each.number, each.pid, seconds
                 )
                 self._processes.kill(each.pid, signal.SIGKILL)
-
-    # Metrics.
-
-    def _collect(self) -> None:
-        """Ask every worker for its metrics, except those that still owe an earlier answer."""
-        if self._measuring is not None:
-            return  # the answer is on its way
-        self._measuring = Timer(self.reactor, MEASURE_TIMEOUT, self._send_collected)
-        for record in self.workers:
-            if record.state is not WorkerState.ABSENT and record.number not in self._unanswered:
-                self._unanswered.add(record.number)
-                self._channels[record.number].send(Kind.MEASURE)
-
-    def _on_measured(self, record: WorkerRecord, value: JSONValue) -> None:
-        self._metrics.update(record.number, decode(value))
-        self._forget_answer(record.number)
-
-    def _forget_answer(self, number: int) -> None:
-        self._unanswered.discard(number)
-        if self._measuring is not None and not self._unanswered:
-            self._send_collected()
-
-    def _send_collected(self) -> None:
-        if self._measuring is not None:
-            self._measuring.cancel()
-            self._measuring = None
-        present = {each.number for each in self.workers if each.state is not WorkerState.ABSENT}
-        families = self._metrics.families(self.workers, present - self._unanswered)
-        if 1 in self._channels and not self._channels[1].send(Kind.COLLECTED, encode(families)):
-            self._channels[1].send(Kind.COLLECTED, [])  # too long

@@ -23,7 +23,7 @@ def mount(
     """Pass all requests for a path, and for every path below it, to a WSGI application.
 
     Each request occupies a worker thread until the application has produced the whole response; ``in_loop``
-    calls it in the event loop instead. ``multiprocess`` says that other processes may call it, too. Other
+    calls it in the event loop instead. ``multiprocess`` is true if other processes call it, too. Other
     routes take precedence where their pattern is more specific. Raise ValueError for an invalid path, and
     TypeError for an application that cannot be called.
     """

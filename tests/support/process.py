@@ -107,10 +107,11 @@ class RunningServer:
     def __init__(self) -> None:
         self._connections: list[ClientConnection] = []
         self.start_line, self.url, self.port = "", "", 0
+        self.earlier_lines: list[str] = []  # on standard error, up to the start line
 
     def read_start_line(self) -> None:
         """Wait until the server serves."""
-        seen = []
+        seen = self.earlier_lines
         while (line := self.stderr.next()) is not None:
             seen.append(line)
             match = START_LINE.fullmatch(line)

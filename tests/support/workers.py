@@ -13,14 +13,22 @@ class WorkersProcess(ServerProcess):
     """A supervisor with its workers."""
 
     def __init__(self, *arguments: str, workers: int = 2, **options: object) -> None:
-        super().__init__("--workers", str(workers), *arguments, **options)  # type: ignore[arg-type]
+        # A warning of a slow turn, on a busy machine, would be an unexpected line.
+        super().__init__("--workers", str(workers), "--slow-turn", "60", *arguments, **options)  # type: ignore[arg-type]
 
     def worker_pids(self) -> list[int]:
         """Return the process ids of the workers, in the order of their starts."""
         return [int(each) for each in Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()]
 
     def wait_for_line(self, text: str) -> str:
-        """Wait for a line on standard error that contains the text; return it."""
+        """Wait for a line on standard error that contains the text; return it.
+
+        One of the lines of a worker that was ready first may precede the start line.
+        """
+        earlier = [each for each in self.earlier_lines if text in each]
+        if earlier:
+            self.earlier_lines.remove(earlier[0])
+            return earlier[0]
         while text not in (line := self.stderr.next() or ""):
             assert line, f"the server has ended without the line {text!r}"
         return line
@@ -72,6 +80,17 @@ def run_all(functions: list[Callable[[], object]]) -> None:
     for each in threads:
         each.join(TIMEOUT)
         assert not each.is_alive()
+
+
+def open_files(pid: int) -> list[str]:
+    """Return what the file descriptors of a process refer to."""
+    links = []
+    for each in Path(f"/proc/{pid}/fd").iterdir():
+        try:
+            links.append(os.readlink(each))
+        except FileNotFoundError:  # it has just been closed
+            pass
+    return links
 
 
 def is_running(pid: int) -> bool:

@@ -3,7 +3,9 @@
 import json
 import os
 import re
+import shlex
 import shutil
+import signal
 import subprocess
 import sys
 import threading
@@ -70,6 +72,24 @@ def test_systemd_accepts_the_units(units: Path) -> None:
     output = run("systemd-analyze", "verify", "--man=no", "./reactor.service", "./reactor.socket", cwd=units)
     # Unknown directives are warnings.
     assert [line for line in output.splitlines() if "reactor." in line] == []
+
+
+def test_the_service_is_started_again_without_end() -> None:
+    """With the default limit, five failures in ten seconds end the service, and close its socket."""
+    unit = DEPLOY.joinpath("reactor.service").read_text()
+    section = unit.partition("[Unit]")[2].partition("[Service]")[0]
+    assert re.search(r"^StartLimitIntervalSec=0$", section, re.MULTILINE)
+    assert re.search(r"^Restart=always$", unit, re.MULTILINE)
+
+
+def test_the_service_is_reloaded_without_programs_that_a_minimal_system_lacks() -> None:
+    unit = DEPLOY.joinpath("reactor.service").read_text()
+    command = re.search(r"^ExecReload=(/bin/sh .*)$", unit, re.MULTILINE)
+    assert command is not None
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as service:
+        words = shlex.split(command[1].replace("$MAINPID", str(service.pid)))
+        subprocess.run(words, env={"PATH": ""}, check=True, timeout=TIMEOUT)
+        assert service.wait(TIMEOUT) == -signal.SIGHUP
 
 
 def test_the_service_is_sandboxed(units: Path) -> None:

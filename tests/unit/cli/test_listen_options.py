@@ -14,7 +14,7 @@ import pytest
 from reactor.cli import listen_options as module
 from reactor.cli.listen_options import file_mode, open_listeners, passed_descriptors
 from reactor.cli.options import check_combinations, make_parser, parse_options
-from reactor.server.listen import Listener, StartError, listen
+from reactor.server.listen import Listener, StartError, UsageError, listen
 from tests.support.command import CommandServer, run_main
 from tests.support.process import ClientConnection
 
@@ -118,6 +118,9 @@ def test_any_other_mode_is_an_error(text: str) -> None:
         ("--port 2", {"LISTEN": "1"}, "--port has no effect with REACTOR_LISTEN"),
         ("", {"LISTEN": "1", "HOST": "::1"}, "REACTOR_HOST has no effect with REACTOR_LISTEN"),
         ("--unix s --unix t", {}, "--unix is given twice"),
+        ("--listen 1 --listen 127.0.0.1:1", {}, "cannot both listen on 127.0.0.1:1: choose another port"),
+        ("--listen [::1]:1 --inspect [::1]:1", {}, "cannot both listen on [::1]:1: choose another port"),
+        ("--port 1 --inspect 1", {}, "cannot both listen on 127.0.0.1:1: choose another port"),
         ("--open --unix s", {}, "--open has no effect with only a Unix socket, which has no URL"),
     ],
 )
@@ -137,6 +140,8 @@ def test_contradictions_are_errors(
         ("--unix s", {"PORT": "2", "OPEN": "1"}),
         ("--unix s --listen 1 --open", {}),
         ("", {"UNIX_MODE": "666"}),
+        ("--listen 0 --listen 0 --inspect 0", {}),
+        ("--inspect 4221", {}),  # a service manager may pass sockets: --port is not used
     ],
 )
 def test_the_command_line_takes_precedence(arguments: str, variables: dict[str, str]) -> None:
@@ -144,7 +149,7 @@ def test_the_command_line_takes_precedence(arguments: str, variables: dict[str, 
 
 
 def test_no_browser_is_opened_without_a_url(here: Path) -> None:
-    with pytest.raises(StartError) as caught:
+    with pytest.raises(UsageError) as caught:
         opened("--unix", "s", REACTOR_OPEN="1")
     assert str(caught.value).startswith("REACTOR_OPEN has no effect: the server listens on Unix sockets only")
     assert not Path("s").exists()
@@ -232,9 +237,48 @@ def test_passed_sockets_are_listened_on(
     assert list(opened()) == []
 
 
+NO_UNIX = "has no effect: the server listens on no Unix socket (trust an address, such as 127.0.0.1)"
+ONLY_UNIX = "has no effect: the server listens on a Unix socket only (trust unix)"
+
+
+@pytest.mark.parametrize(
+    ("given", "variables", "message"),
+    [
+        ("--trusted-proxy unix", {}, f"--trusted-proxy unix {NO_UNIX}"),
+        ("--listen 0 --trusted-proxy unix", {}, f"--trusted-proxy unix {NO_UNIX}"),
+        ("--unix s --trusted-proxy ::1", {}, f"--trusted-proxy ::1 {ONLY_UNIX}"),
+        ("", {"UNIX": "s", "TRUSTED_PROXY": "::1"}, f"REACTOR_TRUSTED_PROXY ::1 {ONLY_UNIX}"),
+        ("--unix s --trusted-proxy unix", {}, None),
+        ("--unix s --trusted-proxy unix --trusted-proxy ::1", {}, None),
+        ("--unix s --listen 0 --trusted-proxy ::1", {}, None),
+        ("--unix s", {"TRUSTED_PROXY": "::1"}, None),
+        ("--listen 0", {"TRUSTED_PROXY": "unix"}, None),
+        ("", {"TRUSTED_PROXY": "unix"}, None),
+        ("--trusted-proxy ::1", {}, None),
+    ],
+)
+def test_a_trusted_proxy_must_be_able_to_connect(
+    given: str, variables: dict[str, str], message: str | None, here: Path
+) -> None:
+    prefixed = {f"REACTOR_{name}": text for name, text in variables.items()}
+    if message is None:
+        for each in opened(*given.split(), **prefixed):
+            each.close()
+        return
+    with pytest.raises(UsageError) as caught:
+        opened(*given.split(), **prefixed)
+    assert str(caught.value) == message
+    assert not Path("s").exists()
+
+
+def test_an_option_without_effect_on_the_sockets_is_a_usage_error() -> None:
+    done = run_main("--trusted-proxy", "unix")
+    assert done == (USAGE, "", f"reactor: --trusted-proxy unix {NO_UNIX}\n")
+
+
 @pytest.mark.parametrize("given", ["--host ::1", "-p 1", "--listen 1", "--unix t"])
 def test_listen_options_contradict_passed_sockets(given: str, passing: list[socket.socket]) -> None:
-    with pytest.raises(StartError) as caught:
+    with pytest.raises(UsageError) as caught:
         opened(*given.split())
     name = given.split()[0]
     assert str(caught.value) == f"{name} has no effect with the sockets of the service manager (LISTEN_FDS)"

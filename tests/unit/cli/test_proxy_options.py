@@ -26,7 +26,7 @@ def test_the_proxies_may_come_from_each_source(tmp_path: Path) -> None:
         assert peer_logged(server) == CLIENT
     with CommandServer("--config", str(config)) as server:
         assert peer_logged(server) == CLIENT
-    with CommandServer("--trusted-proxy", "unix", "--config", str(config)) as server:
+    with CommandServer("--trusted-proxy", "192.0.2.1", "--config", str(config)) as server:
         assert peer_logged(server) == "127.0.0.1"
 
 

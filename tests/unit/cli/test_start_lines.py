@@ -10,6 +10,7 @@ from reactor.cli import start_lines as module
 from reactor.cli.start_lines import start_lines, urls_of
 from reactor.routing import Router
 from reactor.server.server import Server, serve
+from reactor.trusted_proxies import TrustedProxies
 from tests.support.command import CommandServer
 
 HERE = "this machine only"
@@ -48,6 +49,16 @@ def test_the_line_lists_directory_address_and_audience(
         assert urls_of(server) == [url]
         lines = list(start_lines(server, [url], directory, notes))
         assert lines == [f"reactor: serving {shared}on {url} ({details})"]
+
+
+@pytest.mark.parametrize(
+    ("host", "reach"),
+    [("127.0.0.1", "this machine, and clients of its proxy"), ("0.0.0.0", "reachable from the network")],
+)
+def test_a_proxy_extends_the_audience(host: str, reach: str) -> None:
+    with Server(Router(), host, 0, trusted_proxies=TrustedProxies(["127.0.0.1"])) as server:
+        line, *_ = start_lines(server, urls_of(server), "", ())
+        assert line.endswith(f" ({reach})")
 
 
 @needs_ipv6

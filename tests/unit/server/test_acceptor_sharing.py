@@ -3,7 +3,7 @@
 import itertools
 from collections.abc import Iterator
 
-from reactor.server.acceptor import COURTESY, SHARED_ACCEPTS
+from reactor.server.sharing import COURTESY, SHARED_ACCEPTS
 from tests.support.acceptor import Site
 
 

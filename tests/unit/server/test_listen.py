@@ -178,6 +178,20 @@ def test_a_stale_socket_is_replaced(path: Path) -> None:
         connect(path)
 
 
+def test_a_stale_socket_that_another_server_removes_is_no_error(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    leave_stale(path)
+    status = path.lstat()
+    path.unlink()
+    found = [status, None]
+    with monkeypatch.context() as patch:
+        patch.setattr(module, "_lstat", lambda _: found.pop(0) if found else status)
+        listener = listen_unix(str(path), MODE)
+    connect(path)
+    listener.close()
+
+
 def test_a_socket_that_a_process_listens_on_is_in_use(path: Path) -> None:
     with listen_unix(str(path), MODE):
         assert_refused(str(path), "already in use by another process")
@@ -203,8 +217,21 @@ def test_a_datagram_socket_is_in_use(path: Path) -> None:
 def test_a_socket_that_may_not_be_connected_to_stays(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     leave_stale(path)
     monkeypatch.setattr(socket.socket, "connect_ex", lambda self, address: errno.EACCES)
-    assert_refused(str(path), os.strerror(errno.EACCES))
+    assert_refused(str(path), "Permission denied (choose a folder that this user may write to)")
     assert path.exists()
+
+
+def test_an_error_says_what_to_do(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert_refused("no/s", "No such file or directory (create the folder first)")
+
+    def refuse(sock: socket.socket, address: object) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(Listener, "bind", refuse)
+    with pytest.raises(StartError) as caught:
+        listen("127.0.0.1", 80)
+    advice = "choose a port from 1024 on, or let systemd open the socket"
+    assert str(caught.value) == f"cannot listen on 127.0.0.1 port 80: Permission denied ({advice})"
 
 
 def test_the_socket_of_a_server_that_has_just_started_stays(
@@ -253,6 +280,7 @@ LONG = "x" * MAX_UNIX_PATH
     [
         ("", "the path is empty"),
         ("a\0b", "the path contains a NUL"),
+        ("@s", "expected a path (for a file of this name, write ./@s)"),
         ("\0abstract", "the path contains a NUL"),
         (LONG + "x", f"the path has {MAX_UNIX_PATH + 1} bytes (at most {MAX_UNIX_PATH})"),
         ("é" * 54, "the path has 108 bytes"),
@@ -321,6 +349,14 @@ def test_a_listening_socket_is_adopted(kind: str, path: Path) -> None:
                 assert listener.tcp_address == sock.getsockname()[:2]
         if sock.family == socket.AF_UNIX:
             connect(path)  # the file stays
+
+
+def test_a_descriptor_of_a_file_is_refused(path: Path) -> None:
+    with path.open("w") as file, pytest.raises(StartError) as caught:
+        adopt(file.fileno())
+    assert str(caught.value).endswith(
+        "Socket operation on non-socket (expected a listening TCP or Unix stream socket)"
+    )
 
 
 @pytest.mark.parametrize("kind", ["TCP", "TCP datagram", "Unix", "Unix datagram", "Unix listening packet"])

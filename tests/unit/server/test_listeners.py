@@ -68,6 +68,37 @@ def test_every_socket_is_served(path: str) -> None:
     assert not os.path.exists(path)
 
 
+def listen_on_all() -> Listener:
+    """Return a listener that accepts both IPv4 and IPv6, or skip the test."""
+    try:
+        listener = listen("::", 0)
+    except StartError:
+        pytest.skip("no IPv6")
+    if listener.getsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY):
+        listener.close()
+        pytest.skip("sockets for IPv6 accept no IPv4 here")
+    return listener
+
+
+def test_a_client_over_ipv4_has_the_same_address_on_an_ipv6_socket() -> None:
+    shown: list[str] = []
+    server: list[Server] = []
+
+    def note(request: Request) -> str:
+        shown.extend(peer_of(each) for each in server[0].context.connections.values())
+        return str(request.peer)
+
+    routes = Router()
+    routes.get("/")(note)
+    listener, log = listen_on_all(), io.StringIO()
+    port = listener.getsockname()[1]
+    with running(routes, server.append, listeners=[listener], access_log=log):
+        assert get(socket.AF_INET, ("127.0.0.1", port), "/") == b"127.0.0.1"
+        assert get(socket.AF_INET6, ("::1", port), "/") == b"::1"
+    assert [line.split()[0] for line in log.getvalue().splitlines()] == ["127.0.0.1", "::1"]
+    assert [each.rpartition(":")[0] for each in shown] == ["127.0.0.1", "[::1]"]
+
+
 @pytest.mark.parametrize("bound", ["", "client", b"\0reactor"])
 def test_the_inspector_shows_the_peer_of_a_unix_socket(path: str, bound: bytes | str) -> None:
     shown: list[str] = []

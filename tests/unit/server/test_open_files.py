@@ -38,6 +38,16 @@ def test_each_connection_may_have_a_file(
         connection_limit(connections + 1, reserved)
 
 
+@pytest.mark.parametrize(
+    ("listeners", "threads", "connections"), [(1, 2, 88), (3, 2, 87), (1, 4, 87), (3, 4, 86)]
+)
+def test_more_listeners_and_threads_need_more_files(
+    monkeypatch: pytest.MonkeyPatch, listeners: int, threads: int, connections: int
+) -> None:
+    limit_files(monkeypatch, 256)
+    assert connection_limit(0, threads=threads, listeners=listeners) == connections
+
+
 @pytest.mark.parametrize("files", range(63, 4096, 13))
 def test_the_descriptors_never_exceed_the_limit(monkeypatch: pytest.MonkeyPatch, files: int) -> None:
     limit_files(monkeypatch, files)

@@ -73,14 +73,22 @@ def test_a_refused_request_is_answered_with_the_logged_reason(
         assert_draining(client)
 
 
+UNEXPECTED_PROXY = "unexpected PROXY header (see --proxy-protocol and --trusted-proxy)"
+
+
 @pytest.mark.parametrize(
     ("data", "reason"),
     [
         (b"\x16\x03\x01\x00\x05\x01\x00\x00\r\n\r\n", "TLS handshake on a plain HTTP port (use http://)"),
+        (b"\r\n\r\n\0\r\nQUIT\n!\x11\0\x0c", UNEXPECTED_PROXY),
+        (b"PROXY TCP4 192.0.2.7 192.0.2.1 1 2\r\n" + head(), UNEXPECTED_PROXY),
+        (b"PROXY UNKNOWN\r\n" + head(), UNEXPECTED_PROXY),
+        (b"PROXY x HTTP/1.1\r\n", "invalid request target"),
         (b"GET /\0 HTTP/1.1\r\n", "bare CR, bare LF or NUL in the request head"),
         (b"GET /\0 HTTP/1.1\r\nHost: x\r\n\r\n", "bare CR, bare LF or NUL in the request head"),
         (b"CONNECT x:80\0 HTTP/1.1\r\nHost: x\r\n\r\n", "bare CR, bare LF or NUL in the request head"),
         (b"GET / HTTP/1.1\r\nA: \n", "bare CR, bare LF or NUL in the request head"),
+        (post(CHUNKED) + b"0\r\n\0\r\n", "bare CR, bare LF or NUL in the trailer section"),
         (post(CHUNKED) + b"0\r\nA: \0\r\n", "bare CR, bare LF or NUL in the trailer section"),
     ],
 )

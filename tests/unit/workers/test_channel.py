@@ -4,6 +4,7 @@ import socket
 
 import pytest
 
+from reactor.event_handler import Interest
 from reactor.http11.body import JSONValue
 from reactor.loop import Reactor
 from reactor.workers.channel import MAX_MESSAGE, Channel, Kind, pack, unpack
@@ -69,6 +70,14 @@ def test_the_end_is_reported_once_after_the_last_message() -> None:
     pair.run()
     assert (pair.arrived, pair.ends) == ([(Kind.READY, [])], 1)
     assert not pair.one.send(Kind.ALIVE)
+    pair.close()
+
+
+def test_a_message_to_an_ended_process_is_dropped() -> None:
+    pair = Pair()
+    pair.other.close()
+    pair.one.send(Kind.ALIVE)
+    assert pair.one.interest is Interest.READ  # which reports the end
     pair.close()
 
 

@@ -11,11 +11,13 @@ import pytest
 from reactor.http11.body import JSONValue
 from reactor.loop import Reactor
 from reactor.server.listen import Listener, listen, listen_unix
+from reactor.workers import channel
 from reactor.workers import supervisor as supervisor_module
 from reactor.workers.channel import Kind, pack, unpack
+from reactor.workers.collection import MEASURE_TIMEOUT
 from reactor.workers.metrics import decode, encode
 from reactor.workers.process import Processes
-from reactor.workers.supervisor import KILL_MARGIN, MEASURE_TIMEOUT, Supervisor, SupervisorHooks
+from reactor.workers.supervisor import KILL_MARGIN, Supervisor, SupervisorHooks
 from tests.support.in_process import Clock, EagerSelector
 from tests.unit.workers.test_metrics import families
 
@@ -56,21 +58,27 @@ class FakeProcesses(Processes):
         self.workers: dict[int, FakeWorker] = {}
         self.killed: list[tuple[int, signal.Signals]] = []
         self.ended: list[tuple[int, int]] = []
-        self.fails = False
+        self.reaped: set[int] = set()
+        self.failures = 0  # how many of the next calls of fork fail
 
     def fork(self, function: Callable[[], int], blocked: Iterable[signal.Signals]) -> int:
-        if self.fails:
+        if self.failures:
+            self.failures -= 1
             raise OSError(11, "Resource temporarily unavailable")
         pid = 101 + len(self.workers)
         self.workers[pid] = FakeWorker(function.args[-1].dup())  # type: ignore[attr-defined]
         return pid
 
     def kill(self, pid: int, number: signal.Signals) -> None:
-        assert pid not in dict(self.ended)
+        assert pid not in self.reaped, "the id may be that of another process by now"
         self.killed.append((pid, number))
 
     def wait(self) -> tuple[int, int] | None:
-        return self.ended.pop(0) if self.ended else None
+        if not self.ended:
+            return None
+        pid, status = self.ended.pop(0)
+        self.reaped.add(pid)
+        return pid, status
 
 
 class Hooks(SupervisorHooks):
@@ -144,12 +152,14 @@ class Site:
 
 
 @pytest.fixture
-def starting(monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
+def starting(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> Iterator[Site]:
+    caplog.set_level("INFO")
     monkeypatch.setattr(supervisor_module, "has_controlling_terminal", lambda: False)
     site = Site()
     site.supervisor.start()
     yield site
     site.close()
+    assert [each for each in caplog.get_records("call") if each.exc_info] == []  # unhandled exceptions
 
 
 @pytest.fixture
@@ -187,11 +197,15 @@ def test_the_first_failure_ends_the_start(starting: Site) -> None:
     assert len(starting.processes.workers) == 2
 
 
-def test_a_failure_that_is_read_after_the_end_is_the_reason(starting: Site) -> None:
+def test_a_failure_that_is_read_after_the_end_is_the_reason(
+    starting: Site, caplog: pytest.LogCaptureFixture
+) -> None:
     starting.worker(101).send(Kind.FAILED, ["no such directory", ""])
     starting.end(101, 3 << 8)
     assert str(starting.supervisor.failure) == "no such directory"
     assert starting.processes.killed == [(102, signal.SIGTERM)]
+    starting.end(102, signal.SIGTERM)
+    assert caplog.messages == []  # the failure says it all
 
 
 def test_a_worker_that_ends_before_all_are_ready_ends_the_start(starting: Site) -> None:
@@ -201,9 +215,10 @@ def test_a_worker_that_ends_before_all_are_ready_ends_the_start(starting: Site) 
 
 def test_a_first_fork_that_fails_ends_the_start() -> None:
     site = Site()
-    site.processes.fails = True
+    site.processes.failures = 1
     site.supervisor.start()
     assert str(site.supervisor.failure) == "cannot start worker 1: Resource temporarily unavailable"
+    assert site.states == ["ABSENT", "ABSENT"]
     site.close()
 
 
@@ -251,15 +266,20 @@ def test_a_replacement_that_cannot_start_is_logged(site: Site, caplog: pytest.Lo
 
 
 def test_a_fork_that_fails_is_tried_again(site: Site, caplog: pytest.LogCaptureFixture) -> None:
-    site.processes.fails = True
+    site.processes.failures = 2
     site.run(100.0)
     site.end(102, KILLED)
-    assert caplog.messages[-1] == (
-        "cannot start worker 2: Resource temporarily unavailable; trying again in 1 s"
-    )
-    site.processes.fails = False
+    message = "cannot start worker 2: Resource temporarily unavailable; trying again in 1 s"
+    assert caplog.messages[1:] == [message]
+    site.run(0.9)
+    assert caplog.messages[1:] == [message]
+    site.run(0.1)
+    assert caplog.messages[1:] == [message] * 2
+    assert site.states == ["RUNNING", "ABSENT"]
     site.run(1.0)
     assert site.states == ["RUNNING", "STARTING"]
+    site.end(103, KILLED)
+    assert caplog.messages[-1] == "worker 2 keeps ending: 3 times in 2 s; next start in 2 s"
 
 
 def test_no_worker_waits_for_one_that_has_ended(site: Site) -> None:
@@ -272,7 +292,10 @@ def test_no_worker_waits_for_one_that_has_ended(site: Site) -> None:
 def test_children_of_others_are_ignored(site: Site) -> None:
     site.processes.ended.append((999, 0))
     site.end(102, KILLED)
-    assert site.states == ["RUNNING", "STARTING"]
+    site.end(103, KILLED)  # the next start is delayed
+    site.processes.ended.append((103, 0))  # another child with the same id
+    site.supervisor.on_signal(signal.SIGCHLD)
+    assert site.states == ["RUNNING", "ABSENT"]
 
 
 # Stopping.
@@ -292,6 +315,13 @@ def test_all_are_stopped_gracefully_then_immediately(site: Site, number: signal.
     site.end(102, KILLED)
     assert len(site.processes.workers) == 2
     assert site.supervisor.failure is None
+
+
+def test_a_worker_that_has_stopped_is_not_killed(site: Site) -> None:
+    site.supervisor.on_signal(signal.SIGTERM)
+    site.end(101)
+    site.run(STOP_TIMEOUT + KILL_MARGIN)
+    assert site.processes.killed == [(102, signal.SIGKILL)]
 
 
 def test_a_worker_that_does_not_stop_is_killed(site: Site) -> None:
@@ -419,7 +449,37 @@ def test_a_worker_that_does_not_answer_is_missing_after_a_second(site: Site) -> 
     assert site.worker(102).kinds() == [Kind.MEASURE]
 
 
-def test_a_worker_that_ends_is_not_waited_for(site: Site) -> None:
+def test_two_requests_for_metrics_get_one_answer(site: Site) -> None:
+    site.worker(101).send(Kind.COLLECT)
+    site.run()
+    site.worker(101).send(Kind.COLLECT)  # from the successor of an ended process, for example
+    for pid in (101, 102):
+        site.worker(pid).send(Kind.MEASURED, encode(families(3)))
+    site.run()
+    assert collected(site.worker(101))["reactor_sent_bytes"] == 60
+    site.run(MEASURE_TIMEOUT)
+    assert site.worker(101).kinds() == []
+
+
+def test_metrics_that_are_too_long_are_replaced_by_none(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    site.worker(101).send(Kind.COLLECT)
+    site.run()
+    for pid in (101, 102):
+        site.worker(pid).send(Kind.MEASURED, encode(families(3)))
+    monkeypatch.setattr(channel, "MAX_MESSAGE", len(pack(Kind.MEASURED, encode(families(3)))))
+    site.run()
+    assert site.worker(101).messages() == [(Kind.MEASURE, None), (Kind.COLLECTED, [])]
+
+
+def test_a_worker_that_ends_without_an_answer_is_not_waited_for(site: Site) -> None:
+    site.worker(101).send(Kind.COLLECT)
+    site.run()
+    site.worker(101).send(Kind.MEASURED, encode(families(3)))
+    site.end(102, KILLED)
+    assert collected(site.worker(101))["reactor_sent_bytes"] == 30
+
+
+def test_the_last_answer_of_a_worker_that_ends_is_counted(site: Site) -> None:
     site.worker(101).send(Kind.COLLECT)
     site.run()
     site.worker(101).send(Kind.MEASURED, encode(families(3)))
@@ -445,6 +505,17 @@ def test_a_worker_that_does_not_report_is_killed(site: Site, caplog: pytest.LogC
         site.run(2.5)
         check()  # 103 is not ready yet
     assert site.processes.killed[1:] == [(101, signal.SIGKILL)]
+
+
+def test_a_worker_that_never_reports_is_killed(site: Site) -> None:
+    site.supervisor.kill_blocked_workers(5.0)
+    site.end(102, KILLED)
+    site.make_ready(103)
+    for _ in range(3):
+        site.worker(101).send(Kind.ALIVE)
+        site.run(2.5)
+        site.supervisor.kill_blocked_workers(5.0)
+    assert site.processes.killed == [(103, signal.SIGKILL)]
 
 
 def test_workers_are_not_killed_after_all_processes_were_suspended(site: Site) -> None:

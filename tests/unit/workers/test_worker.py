@@ -13,10 +13,11 @@ from reactor.observe.metrics import MetricFamily
 from reactor.server.context import ServerState
 from reactor.server.listen import Listener, listen
 from reactor.server.server import STOP
+from reactor.workers import channel
 from reactor.workers.balance import ConnectionCounts
 from reactor.workers.channel import Kind
 from reactor.workers.metrics import encode
-from reactor.workers.worker import Worker
+from reactor.workers.worker import MAX_TEXT, Worker
 from tests.support.in_process import EagerSelector
 from tests.unit.workers.test_metrics import families
 from tests.unit.workers.test_supervisor import FakeWorker
@@ -122,10 +123,32 @@ def test_messages(site: Site, kinds: list[Kind], calls: list[str], outlives: boo
     assert site.worker.is_ready() is ready
 
 
-def test_it_stops_when_the_supervisor_has_ended(site: Site) -> None:
+@pytest.mark.parametrize("is_stopping", [False, True])
+def test_it_stops_when_the_supervisor_has_ended(
+    site: Site, is_stopping: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    if is_stopping:
+        site.receive(Kind.LEAVE)
     site.supervisor.sock.close()
     assert site.receive() == ["stop"]
     assert not site.listener.outlives_process
+    assert caplog.messages == ([] if is_stopping else ["the supervisor has ended; stopping"])
+
+
+def test_a_long_failure_is_shortened(site: Site) -> None:
+    site.supervisor.messages()
+    site.worker.report_failure("a message", "x" * MAX_TEXT + "the end")
+    ((kind, value),) = site.supervisor.messages()
+    assert kind is Kind.FAILED
+    assert value == ["a message", "x" * (MAX_TEXT - 7) + "the end"]
+
+
+def test_metrics_that_are_too_long_are_replaced_by_none(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    site.supervisor.messages()
+    site.worker.measure_with(lambda server: families(4))
+    monkeypatch.setattr(channel, "MAX_MESSAGE", 100)
+    site.receive(Kind.MEASURE)
+    assert site.supervisor.messages() == [(Kind.MEASURED, [])]
 
 
 def test_its_connections_are_counted_while_it_serves(site: Site) -> None:
