@@ -71,8 +71,8 @@ class Site:
 def site(tmp_path: Path) -> Iterator[Site]:
     (tmp_path / "shared" / "below").mkdir(parents=True)
     (tmp_path / "shared" / "below" / "a.txt").write_bytes(b"content")
-    options = ("--log-format", "json", "--directory", str(tmp_path / "shared"), "--trusted-proxy", PROXY)
-    options += ("--slow-turn", "60")  # no warning on a busy machine
+    options = ["--log-format", "json", "--directory", str(tmp_path / "shared"), "--trusted-proxy", PROXY]
+    options += ["--slow-turn", "60"]  # no warning on a busy machine
     with ExitStack() as stack:
         servers = {
             name: stack.enter_context(ServerProcess(*options, *more))
