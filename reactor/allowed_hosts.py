@@ -12,6 +12,9 @@ have the same origin, so that the page can read every response, and Origin equal
 change the name in Host. Port, case and one trailing dot are ignored. The authority of a target in
 absolute-form replaces Host (RFC 9112, 3.2.2).
 
+If a trusted proxy names another host, that one is checked. On a loopback address, its peer may as well be a
+browser of this machine, which that page has made send X-Forwarded-Host: there Host is checked, too.
+
 The check is part of route lookup, so it runs first: before the password check (otherwise the browser
 would ask the user for a password for that page), before 404 and 405, and before any byte of a body. The
 cache of request heads keeps the result, so a cached head needs no check.
@@ -24,6 +27,7 @@ from ipaddress import IPv6Address, ip_address
 
 from reactor.http11.errors import HostError
 from reactor.http11.message import Request, Response
+from reactor.http11.proxy_header import UNIX
 from reactor.routing import Route
 
 ANY = "*"
@@ -68,6 +72,10 @@ class AllowedHosts:
         """Raise HostError(403) if the host of a request is not allowed."""
         if not self.allows(request.head.host):
             self._refuse(request)
+
+    def refuses_peer(self, request: Request) -> bool:
+        """Return whether Host itself is not allowed, of a request from a proxy at a loopback address."""
+        return not self.allows(request.head.host) and request.peer != UNIX and is_loopback(request.peer)
 
     def _decide(self, host: str | None) -> bool:
         if host is None:

@@ -30,6 +30,7 @@ from reactor.server.listen import (
 )
 
 FIRST_DESCRIPTOR = 3  # SD_LISTEN_FDS_START
+MAX_PASSED = 1024  # sockets
 UNIX_MODE = 0o660
 
 _LISTEN_OPTIONS = ("host", "port", "listen", "unix")
@@ -165,7 +166,10 @@ def passed_descriptors(environment: MutableMapping[str, str], pid: int) -> list[
     process, count, names = (environment.pop(f"LISTEN_{each}", "") for each in ("PID", "FDS", "FDNAMES"))
     if not process or not count or _number("LISTEN_PID", process) != pid:
         return []
-    descriptors = range(FIRST_DESCRIPTOR, FIRST_DESCRIPTOR + _number("LISTEN_FDS", count))
+    number = _number("LISTEN_FDS", count)
+    if number > MAX_PASSED:
+        raise StartError(f"invalid LISTEN_FDS: {count!r} (at most {MAX_PASSED})")
+    descriptors = range(FIRST_DESCRIPTOR, FIRST_DESCRIPTOR + number)
     if not names:
         return [(each, "") for each in descriptors]
     listed = names.split(":")

@@ -70,13 +70,12 @@ class SingleProcess:
         self._messages = messages
         self._on_ready = on_ready
         self._notifier = Notifier(os.environ)
+        self._listeners: Sequence[Listener] = ()
 
     def server_options(self, options: argparse.Namespace) -> ServerOptions:
         """Open the listening sockets."""
-        return {
-            "listeners": listen_options.open_listeners(options),
-            "on_stopping": self._notifier.stopping,
-        }
+        self._listeners = listen_options.open_listeners(options)
+        return {"listeners": self._listeners, "on_stopping": self._notifier.stopping}
 
     def instrument(
         self, options: argparse.Namespace, settings: Settings
@@ -98,8 +97,10 @@ class SingleProcess:
         self._notifier.reload(function)
 
     def close(self) -> None:
-        """Close the socket of notifications."""
+        """Close the socket of notifications, and the listeners, which the server may not have had yet."""
         self._notifier.close()
+        for each in self._listeners:
+            each.close()
 
 
 class WorkerProcess:

@@ -16,6 +16,8 @@ was received from that client, which can write anything. So the list is read **f
    leftmost value if there are fewer, since most proxies replace the value instead of adding one.
 5. Lines with the same name form one list, in their order.
 
+6. More than MAX_PROXIES trusted addresses in a row are an error: a client could fill a list with them.
+
 A value that is used, but invalid, is an error, and so is a Forwarded whose quotes do not match: the proxy
 has passed on what a client has written. So are Forwarded and X-Forwarded-For that name different clients, or
 other different values: one of them is from the client, because the proxy sets only the other one. A proxy
@@ -35,6 +37,7 @@ from reactor.http11.prefix import read_prefix
 from reactor.http11.target import check_host
 
 SCHEMES = ("http", "https")
+MAX_PROXIES = 64  # addresses of proxies that are read of one list: each takes up to 7 us
 
 # Returns whether an IP address is that of a trusted proxy.
 Trusts = Callable[[str], bool]
@@ -42,8 +45,10 @@ Trusts = Callable[[str], bool]
 # Forwarded = 1#forwarded-element                                                  RFC 7239, 4
 # forwarded-element = [ forwarded-pair ] *( ";" [ forwarded-pair ] )
 # forwarded-pair = token "=" value; value = token / quoted-string
-# A list is divided into quoted strings, separators, and other text; a quote alone is an error.
-_find_pieces = re.compile(r'"(?:[^"\\]|\\.)*"|[^",;]+|[,;]|"').finditer
+# A list is divided at commas, and an element at semicolons, outside of quotes; a quote alone is an error.
+_QUOTED = r'"(?:[^"\\]|\\.)*"'
+_find_elements = re.compile(rf'(?:{_QUOTED}|[^",]++)+|"').finditer
+_find_parts = re.compile(rf'(?:{_QUOTED}|[^";]++)+').findall
 _match_pair = re.compile(rf"({TOKEN.decode()})=(?:({TOKEN.decode()})|({QUOTED_STRING.decode()}))").fullmatch
 _unescape = re.compile(r"\\(.)").sub
 
@@ -99,7 +104,7 @@ def _read_x_forwarded(headers: Headers, sender: str, trusts: Trusts) -> Origin:
 
 
 def _read_forwarded(value: str, sender: str, trusts: Trusts) -> Origin:
-    elements = _elements(value)
+    elements = _elements(value)[-1 - MAX_PROXIES :]
     address, steps = _walk([_pairs(each).get("for", "") for each in elements], sender, trusts)
     pairs = _pairs(elements[-1 - steps]) if elements else {}
     scheme, host = pairs.get("proto") or None, pairs.get("host") or None
@@ -114,6 +119,8 @@ def _walk(nodes: Sequence[str], sender: str, trusts: Trusts) -> tuple[str, int]:
     """Return the client's address, and at which element, counted from the right and from 0, it ended."""
     address = sender
     for steps, node in enumerate(reversed(nodes)):
+        if steps == MAX_PROXIES:
+            raise HTTPError(400, f"more than {MAX_PROXIES} trusted proxies in Forwarded or X-Forwarded-For")
         found = read_address(node)
         if found is None:
             return address, steps
@@ -149,26 +156,22 @@ def _corresponding(value: str, steps: int) -> str | None:
     return members[max(0, len(members) - 1 - steps)] if members else None
 
 
-def _elements(value: str) -> list[list[str]]:
-    """Divide Forwarded into elements, and these at semicolons; raise HTTPError(400)."""
-    elements: list[list[str]] = [[""]]
-    for match in _find_pieces(value):
-        piece = match[0]
-        if piece == ",":
-            elements.append([""])
-        elif piece == ";":
-            elements[-1].append("")
-        elif piece == '"':
+def _elements(value: str) -> list[str]:
+    """Divide Forwarded into its elements that are not empty; raise HTTPError(400)."""
+    elements = []
+    for match in _find_elements(value):
+        element = match[0]
+        if element == '"':
             raise HTTPError(400, f"malformed Forwarded: unmatched quote in {quote(value)}")
-        else:
-            elements[-1][-1] += piece
-    return [each for each in elements if any(part.strip(" \t") for part in each)]
+        if element.strip("; \t"):
+            elements.append(element)
+    return elements
 
 
-def _pairs(element: Sequence[str]) -> dict[str, str]:
+def _pairs(element: str) -> dict[str, str]:
     """Return the pairs of an element by name in lower case; empty if it is malformed."""
     pairs: dict[str, str] = {}
-    for part in element:
+    for part in _find_parts(element):
         text = part.strip(" \t")
         match = _match_pair(text)
         if match is None and not text:

@@ -7,8 +7,8 @@
     Command or family                      Result
     PROXY with TCP over IPv4 or IPv6       the client's address
     PROXY with a Unix socket               ``unix``
-    PROXY without a family (UNKNOWN)       the address of the proxy stays
-    LOCAL, such as a health check          the address of the proxy stays
+    PROXY without a family (UNKNOWN)       the address of the proxy stays, but the client is not the proxy
+    LOCAL, such as a health check          the client is the proxy
 
 The format is defined in proxy-protocol.txt of HAProxy. A header of version 1 has at most 107 bytes; one of
 version 2 may have more here than the 536 bytes that fit into any packet, but its length is limited.
@@ -39,10 +39,14 @@ _SIZES = {UNSPECIFIED: (0, 0), TCP4: (12, 4), TCP6: (36, 16), UNIX_STREAM: (216,
 
 
 class ProxyHeader(NamedTuple):
-    """The client's address, None to keep that of the proxy, and the length of the header in bytes."""
+    """The client's address, None to keep that of the proxy, and the length of the header in bytes.
+
+    ``is_local`` is true if the proxy itself has made the connection, for no client.
+    """
 
     address: str | None
     length: int
+    is_local: bool = False
 
 
 def read_proxy_header(data: bytes) -> ProxyHeader | None:
@@ -87,7 +91,7 @@ def _read_v2(data: bytes) -> ProxyHeader | None:
     if len(data) < length:
         return None
     if command == LOCAL or family == UNSPECIFIED:
-        return ProxyHeader(None, length)
+        return ProxyHeader(None, length, command == LOCAL)
     return ProxyHeader(_source(family, data), length)
 
 

@@ -286,12 +286,13 @@ class Connection(EventHandler, ConnectionHooks):
             return
         if header is None:
             return
-        if header.address is not None:
-            self.peer = header.address
-            proxies = self._context.trusted_proxies
-            # The client of a Unix socket of the proxy is not the client of one of this server.
-            if proxies is None or self.peer == UNIX or not proxies.trusts(self.peer):
-                self._proxies = None
+        address, proxies = header.address, self._context.trusted_proxies
+        if address is not None:
+            self.peer = address
+        # A client without an address may be any one, as may one of a Unix socket of the proxy.
+        unknown = address is None or address == UNIX or proxies is None or not proxies.trusts(address)
+        if unknown and not header.is_local:
+            self._proxies = None
         self._enter(ACCEPTED)
         if self._context.state is STOPPING:
             self.stop()

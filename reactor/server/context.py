@@ -162,6 +162,9 @@ class ServerContext:
 
     def resolve_forwarded(self, request: Request, proxies: TrustedProxies) -> Route:
         """Return the route of a request that a trusted proxy has sent, and set what the proxy reports."""
+        hosts = self._allowed_hosts
+        if hosts is not None and hosts.refuses_peer(request):
+            return hosts.error_route
         try:
             proxies.apply(request)
         except HTTPError as error:

@@ -1,14 +1,19 @@
 """Listening sockets: opened on a TCP address or a Unix path, or passed by another process; and their URLs."""
 
 import errno
+import fcntl
 import os
 import socket
 import stat
-from collections.abc import Iterable, Sequence
+import threading
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 
 BACKLOG = 4096
 MAX_UNSENT_IN_KERNEL = 128 * 1024  # bytes
 MAX_UNIX_PATH = 107  # bytes: unix(7), sun_path without the final NUL
+# How often, and after how many seconds, the lock of a directory is tried in which another server starts.
+LOCK_ATTEMPTS, LOCK_INTERVAL = 100, 0.01
 # The address of this machine on which a server answers that listens on all addresses.
 LOOPBACK_OF = {"0.0.0.0": "127.0.0.1", "::": "::1"}
 
@@ -74,6 +79,9 @@ class Listener(socket.socket):
         path = self.getsockname()
         return os.fsdecode(path.replace(b"\0", b"@", 1)) if isinstance(path, bytes) else str(path)
 
+    def remove_file(self) -> None:
+        """Do nothing: this socket has created no file."""
+
 
 class UnixListener(Listener):
     """A listening Unix socket that removes its file when it is closed, unless it outlives the process."""
@@ -83,32 +91,39 @@ class UnixListener(Listener):
     def __init__(self) -> None:
         super().__init__(socket.AF_UNIX, socket.SOCK_STREAM)
         self._path = ""
-        self._file: os.stat_result | None = None  # until this socket is closed
+        self._file: os.stat_result | None = None  # until it is removed
 
     def bind_and_listen(self, path: str, mode: int) -> None:
         """Create the file with a mode, then listen; raise OSError.
 
-        Before ``listen``, connections are refused, so that no client connects with the mode of the umask.
+        The mode is set by the umask, which is that of all threads for a moment: another user of the directory
+        could put a link in place of the file, and chmod() would change the file that it leads to.
         """
-        self.bind(path)
+        before = os.umask(0o777 & ~mode)
+        try:
+            self.bind(path)
+        finally:
+            os.umask(before)
         self._path = os.path.abspath(path)
         self._file = _lstat(self._path)
-        os.chmod(self._path, mode)
         self.listen(BACKLOG)
         self.setblocking(False)
 
     def close(self) -> None:
-        """Remove the file, unless another socket has replaced it, and close."""
-        before, self._file = self._file, None
-        if before is not None and not self.outlives_process:
-            now = _lstat(self._path)
-            try:
-                # Before the socket is closed, no other file gets its inode.
-                if now is not None and os.path.samestat(now, before):
-                    os.unlink(self._path)
-            except OSError:
-                pass  # the directory may be read-only by now; the next server removes the file
+        """Close, and remove the file unless this socket outlives the process."""
+        if not self.outlives_process:
+            self.remove_file()  # before: a client that connects now gets ENOENT, not ECONNREFUSED
         super().close()
+
+    def remove_file(self) -> None:
+        """Remove the file that this socket has created, if it is still there."""
+        before, self._file = self._file, None
+        now = None if before is None else _lstat(self._path)
+        try:
+            if before is not None and now is not None and _is_same(before, now):
+                os.unlink(self._path)
+        except OSError:
+            pass  # the directory may be read-only by now; the next server removes the file
 
 
 class StartError(Exception):
@@ -168,9 +183,10 @@ def listen_unix(path: str, mode: int) -> UnixListener:
     listener = None
     try:
         _check_path(path)
-        _remove_stale(path)
-        listener = UnixListener()
-        listener.bind_and_listen(path, mode)
+        with _lock_of_directory(path):
+            _remove_stale(path)
+            listener = UnixListener()
+            listener.bind_and_listen(path, mode)
     except OSError as error:
         if listener is not None:
             listener.close()
@@ -193,6 +209,39 @@ def _check_path(path: str) -> None:
         raise OSError(errno.ENAMETOOLONG, f"the path has {length} bytes (at most {MAX_UNIX_PATH})")
 
 
+@contextmanager
+def _lock_of_directory(path: str) -> Iterator[None]:
+    """Lock the directory of a path; raise OSError if another process keeps the lock.
+
+    Between ``bind`` and ``listen``, the file of another server looks stale: servers that start at the same
+    time would remove each other's files. A directory that cannot be opened or locked is not locked.
+    """
+    try:
+        descriptor = os.open(os.path.dirname(path) or ".", os.O_RDONLY | os.O_DIRECTORY)
+    except OSError:
+        yield
+        return
+    try:
+        _lock(descriptor)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _lock(descriptor: int) -> None:
+    for attempt in range(LOCK_ATTEMPTS):
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if attempt == LOCK_ATTEMPTS - 1:
+                raise OSError(errno.EAGAIN, "another process keeps its directory locked") from None
+            threading.Event().wait(LOCK_INTERVAL)  # at the start, before any loop runs
+        except OSError:  # such as EBADF on NFS
+            return
+        else:
+            return
+
+
 def _remove_stale(path: str) -> None:
     """Remove a socket file on which no process listens; raise OSError if another file or server is there."""
     before = _lstat(path)
@@ -208,9 +257,13 @@ def _remove_stale(path: str) -> None:
     if error not in (errno.ECONNREFUSED, errno.ENOENT):
         raise OSError(error, os.strerror(error))
     now = _lstat(path)
-    # Keep the file of a server that has started since: it may even have the same inode, which is reused.
-    if now is not None and os.path.samestat(now, before) and now.st_mtime_ns == before.st_mtime_ns:
+    if now is not None and _is_same(before, now):  # not the file of a server that has started since
         os.unlink(path)
+
+
+def _is_same(before: os.stat_result, now: os.stat_result) -> bool:
+    """Return whether a file is the same as before; an inode alone may be that of a removed file."""
+    return os.path.samestat(before, now) and before.st_mtime_ns == now.st_mtime_ns
 
 
 def _lstat(path: str) -> os.stat_result | None:

@@ -24,6 +24,7 @@ from reactor.timer import Timer
 log = logging.getLogger("reactor")
 
 STATUS_INTERVAL = 10.0  # seconds between two reports of the status without a watchdog
+MIN_WATCHDOG = 10_000  # microseconds: with a shorter timeout, the loop would do nothing but report
 
 
 class Notifier:
@@ -124,8 +125,12 @@ def _watchdog_timeout(environment: Mapping[str, str]) -> float:
     text = environment.get("WATCHDOG_USEC", "")
     if not text:
         return 0.0
-    if not (text.isascii() and text.isdigit() and len(text) <= 18 and int(text)):
-        log.warning("watchdog disabled: invalid WATCHDOG_USEC: %r (expected microseconds)", text)
+    if not (text.isascii() and text.isdigit() and len(text) <= 18 and int(text) >= MIN_WATCHDOG):
+        log.warning(
+            "watchdog disabled: invalid WATCHDOG_USEC: %r (expected microseconds, at least %d)",
+            text,
+            MIN_WATCHDOG,
+        )
         return 0.0
     return int(text) / 1e6
 

@@ -135,6 +135,8 @@ class Supervisor:
     def close(self) -> None:
         """Close everything; the channels of workers that are left end."""
         self._close_sockets()
+        for each in self._listeners:
+            each.remove_file()  # of a Unix socket, if no worker was ready to remove it
         for channel in self._channels.values():
             channel.close()
         self.reactor.remove(self._signals)

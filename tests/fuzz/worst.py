@@ -12,7 +12,8 @@ from typing import NamedTuple
 from reactor.http11.accept import preferred_coding
 from reactor.http11.conditional import Validators, evaluate
 from reactor.http11.dates import read_date
-from reactor.http11.errors import ProtocolError
+from reactor.http11.errors import HTTPError, ProtocolError
+from reactor.http11.forwarded import read_forwarded
 from reactor.http11.head import HeadReader
 from reactor.http11.headers import Headers
 from reactor.http11.parser import Parser, Phase
@@ -92,6 +93,17 @@ def read_dates(pieces: list[bytes]) -> None:
         read_date(piece.decode("latin-1"), 0)
 
 
+def read_forwarded_fields(pieces: list[bytes]) -> None:
+    """Read each piece as both fields of a proxy that trusts every address."""
+    for piece in pieces:
+        value = piece.decode("latin-1")
+        for name in ("forwarded", "x-forwarded-for"):
+            try:
+                read_forwarded(Headers([(name, value, name)]), "10.0.0.1", lambda address: True)
+            except HTTPError:
+                pass
+
+
 class Input(NamedTuple):
     """One kind of input: how to write about ``size`` bytes of it, and how they come."""
 
@@ -164,6 +176,7 @@ def extended(line: bytes, count: int = 16) -> Callable[[int], bytes]:
 
 REQUESTS = "small requests"
 SINGLE_BYTES = "small requests, byte by byte"
+FORWARDED = "forwarded fields"
 
 BASELINES = (
     Input(REQUESTS, REQUESTS, numbered(api_request)),
@@ -185,6 +198,13 @@ BASELINES = (
     Input("ranges", "ranges", numbered(lambda i: b"%d-%d,-%d" % (i, i, i)), 24, read_range_values),
     Input("entity tags", "entity tags", numbered(lambda i: b'"%d", W/"%d"' % (i, i)), 22, read_entity_tags),
     Input("dates", "dates", numbered(lambda i: b"Sun, 06 Nov 1994 08:49:37 GMT"), 29, read_dates),
+    Input(
+        FORWARDED,
+        FORWARDED,
+        numbered(lambda i: b"for=10.%d.%d.%d;proto=https" % (i >> 16 & 255, i >> 8 & 255, i & 255)),
+        27,
+        read_forwarded_fields,
+    ),
 )
 
 WORST = (
@@ -285,4 +305,11 @@ WORST = (
     Input("tags, and a letter", "entity tags", repeated(b'"" ,' * 15000 + b"x"), 60001, read_entity_tags),
     Input("an unterminated quote", "entity tags", repeated(b'"' + b"a" * 60000), 60001, read_entity_tags),
     Input("digits", "dates", repeated(b"Sun, 06 Nov " + b"0" * 500), 512, read_dates),
+    Input("commas", FORWARDED, repeated(b","), PIECE, read_forwarded_fields),
+    Input("semicolons", FORWARDED, repeated(b";"), PIECE, read_forwarded_fields),
+    Input("empty strings", FORWARDED, repeated(b'""'), PIECE, read_forwarded_fields),
+    Input("escaped quotes", FORWARDED, repeated(b'\\"', b'"'), PIECE, read_forwarded_fields),
+    Input("IPv6 addresses", FORWARDED, repeated(b"::1,"), PIECE, read_forwarded_fields),
+    Input("IPv6 elements", FORWARDED, repeated(b'for="[::1]",'), PIECE, read_forwarded_fields),
+    Input("parameters", FORWARDED, numbered(lambda i: b"a%x=1;" % i), PIECE, read_forwarded_fields),
 )

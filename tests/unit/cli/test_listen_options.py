@@ -183,6 +183,7 @@ def test_descriptors_are_passed_to_the_process(
 @pytest.mark.parametrize(
     ("variables", "message"),
     [
+        ({"PID": "42", "FDS": "1025"}, "invalid LISTEN_FDS: '1025' (at most 1024)"),
         ({"PID": "x", "FDS": "1"}, "invalid LISTEN_PID: 'x' (expected a whole number)"),
         ({"PID": "42", "FDS": "-1"}, "invalid LISTEN_FDS: '-1' (expected a whole number)"),
         ({"PID": "42", "FDS": "1" * 5000}, "invalid LISTEN_FDS: '1111"),

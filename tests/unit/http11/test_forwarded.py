@@ -3,16 +3,23 @@
 import pytest
 
 from reactor.http11.errors import HTTPError
-from reactor.http11.forwarded import Origin, read_address, read_forwarded
+from reactor.http11.forwarded import MAX_PROXIES, Origin, read_address, read_forwarded
 from reactor.http11.headers import Headers, read_header_line
 
 PROXY, OUTER = "10.0.0.1", "10.0.0.2"  # the nearest proxy, and one in front of it
 CLIENT, SPOOFED = "192.0.2.7", "203.0.113.66"
 
 
+def trusted(address: str) -> bool:
+    return address.startswith("10.")
+
+
+def headers_of(*lines: str) -> Headers:
+    return Headers([read_header_line(line.encode("latin-1")) for line in lines])
+
+
 def read(*lines: str) -> Origin:
-    headers = Headers([read_header_line(line.encode("latin-1")) for line in lines])
-    return read_forwarded(headers, PROXY, lambda address: address.startswith("10."))
+    return read_forwarded(headers_of(*lines), PROXY, trusted)
 
 
 def refusal(*lines: str) -> str:
@@ -186,3 +193,23 @@ def test_without_the_fields_the_proxy_is_the_client() -> None:
 @pytest.mark.parametrize("text", ["", "1", "127.1", "::1::", "[::1", "::1]", "fe80::1%0", "0x7f.0.0.1", "a"])
 def test_other_texts_are_not_addresses(text: str) -> None:
     assert read_address(text) is None
+
+
+@pytest.mark.parametrize("form", ["X-Forwarded-For: {}", "Forwarded: {}"])
+@pytest.mark.parametrize("count", [MAX_PROXIES - 1, MAX_PROXIES, 1000])
+def test_a_list_of_trusted_proxies_is_read_up_to_a_limit(form: str, count: int) -> None:
+    pair = "for={}" if form.startswith("Forwarded") else "{}"
+    nodes = [pair.format(each) for each in (CLIENT, *[PROXY] * count)]
+    asked = []
+
+    def trusts(address: str) -> bool:
+        asked.append(address)
+        return trusted(address)
+
+    headers = headers_of(form.format(",".join(nodes)))
+    if count < MAX_PROXIES:
+        assert read_forwarded(headers, PROXY, trusts) == Origin(CLIENT)
+    else:
+        with pytest.raises(HTTPError, match="more than 64 trusted proxies"):
+            read_forwarded(headers, PROXY, trusts)
+    assert len(asked) == MAX_PROXIES

@@ -126,6 +126,20 @@ def test_the_allowed_host_is_decided_for_each_peer(first: str) -> None:
                 client.assert_responds(status)
 
 
+@pytest.mark.parametrize(("peer", "status"), [("127.0.0.1", 403), ("::1", 403), ("unix", 200), (PROXY, 200)])
+def test_a_page_cannot_name_an_allowed_host_for_a_browser_of_this_machine(peer: str, status: int) -> None:
+    """With DNS rebinding, the browser connects from a loopback address, and sends any X-Forwarded-Host."""
+    trusted, hosts = ["127.0.0.1", "::1", "unix", PROXY], AllowedHosts(["files.example"])
+    line = "X-Forwarded-Host: files.example"
+    with Harness(routes_that_show(), trusted_proxies=trusted, allowed_hosts=hosts) as server:
+        client = server.connect(peer)
+        for _ in range(3):
+            client.send(request("/show", line))
+            client.assert_responds(status)
+        client.send(request("/show", line).replace(b"Host: test", b"Host: localhost"))
+        assert json.loads(client.assert_responds().content)["host"] == "files.example"
+
+
 @pytest.mark.parametrize("log_format", ["combined", "json"])
 def test_the_access_log_has_the_client_of_each_request(log_format: str) -> None:
     log = io.StringIO()

@@ -1,9 +1,11 @@
 """Listening sockets: Unix sockets and their files, and sockets that another process passes."""
 
 import errno
+import fcntl
 import os
 import socket
 import stat
+import threading
 from collections.abc import Callable
 from contextlib import ExitStack, closing
 from pathlib import Path
@@ -60,18 +62,56 @@ def test_the_mode_does_not_depend_on_the_umask(path: Path, mode: int, umask: int
         connect(path)
 
 
-def test_no_client_connects_before_the_mode_is_set(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    chmod, refused = os.chmod, []
+def test_a_link_in_place_of_the_new_file_is_not_followed(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    target = path.parent / "target"
+    target.touch(0o600)
+    bind = socket.socket.bind
 
-    def check(name: str, mode: int) -> None:
-        with pytest.raises(ConnectionRefusedError):
-            connect(path)
-        refused.append(mode)
-        chmod(name, mode)
+    def bind_and_replace(sock: socket.socket, address: str) -> None:
+        bind(sock, address)
+        path.unlink()
+        path.symlink_to("target")
 
-    monkeypatch.setattr(os, "chmod", check)
+    monkeypatch.setattr(socket.socket, "bind", bind_and_replace)
     with listen_unix(str(path), MODE):
-        assert refused == [MODE]
+        assert stat.S_IMODE(target.stat().st_mode) == 0o600
+
+
+def test_servers_that_start_at_the_same_time_exclude_each_other(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    leave_stale(path)
+    bind, waits = UnixListener.bind_and_listen, []
+    monkeypatch.setattr(threading.Event, "wait", lambda event, seconds: waits.append(seconds))
+
+    def start_another(listener: UnixListener, file: str, mode: int) -> None:
+        listener.bind(file)  # looks stale until it listens
+        assert_refused(str(path), "another process keeps its directory locked")
+        path.unlink()
+        bind(listener := UnixListener(), file, mode)
+        listener.outlives_process = True
+        others.append(listener)
+
+    others: list[UnixListener] = []
+    with monkeypatch.context() as patch:
+        patch.setattr(UnixListener, "bind_and_listen", start_another)
+        with listen_unix(str(path), MODE):
+            pass
+    assert waits == [module.LOCK_INTERVAL] * (module.LOCK_ATTEMPTS - 1)
+    with closing(others[0]):
+        assert_refused(str(path), "already in use by another process")  # the lock was released
+
+
+@pytest.mark.parametrize("failing", ["open", "flock"])
+def test_a_directory_that_cannot_be_locked_is_not_locked(
+    path: Path, monkeypatch: pytest.MonkeyPatch, failing: str
+) -> None:
+    def refuse(*arguments: object) -> int:
+        raise OSError(errno.EBADF, "planted")
+
+    monkeypatch.setattr(os if failing == "open" else fcntl, failing, refuse)
+    with listen_unix(str(path), MODE):
+        connect(path)
 
 
 def test_the_file_is_removed_when_the_socket_is_closed(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -120,10 +160,10 @@ def test_a_file_that_cannot_be_removed_does_not_prevent_the_end(
 
 
 def test_a_failed_start_leaves_no_file(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(path: str, mode: int) -> None:
+    def refuse(listener: UnixListener, backlog: int) -> None:
         raise OSError(errno.EPERM, "planted")
 
-    monkeypatch.setattr(os, "chmod", refuse)
+    monkeypatch.setattr(UnixListener, "listen", refuse)
     with pytest.raises(StartError, match="cannot listen on the Unix socket 's': planted"):
         listen_unix(str(path), MODE)
     assert not path.exists()

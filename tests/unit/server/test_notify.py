@@ -136,6 +136,8 @@ def test_an_invalid_address_is_ignored(address: str, caplog: pytest.LogCaptureFi
         ({"WATCHDOG_PID": "42"}, 0),
         ({"WATCHDOG_USEC": "0"}, 0),
         ({"WATCHDOG_USEC": "-5"}, 0),
+        ({"WATCHDOG_USEC": "9999"}, 0),
+        ({"WATCHDOG_USEC": "10000"}, 0.01),
         ({"WATCHDOG_USEC": "9" * 5000}, 0),
         ({"WATCHDOG_USEC": "٣"}, 0),
     ],

@@ -53,14 +53,18 @@ def test_the_header_names_the_client_of_all_requests(header: bytes, step: int) -
     assert [line.split()[0] for line in log.getvalue().splitlines()] == [CLIENT] * 3
 
 
-@pytest.mark.parametrize("header", [LOCAL, b"PROXY UNKNOWN\r\n", V2 + b"\x21\x00\x00\x00"])
-def test_a_header_without_a_client_keeps_the_proxy_which_stays_trusted(header: bytes) -> None:
+@pytest.mark.parametrize(
+    ("header", "peer"),
+    [(LOCAL, "198.51.100.66"), (b"PROXY UNKNOWN\r\n", PROXY), (V2 + b"\x21\x00\x00\x00", PROXY)],
+    ids=["LOCAL", "v1 UNKNOWN", "v2 without a family"],
+)
+def test_without_an_address_only_the_proxy_itself_is_trusted(header: bytes, peer: str) -> None:
     with proxied() as server:
         client = server.connect(PROXY)
         client.send(header + request("/show"))
         assert peer_seen(client) == PROXY
         client.send(request("/show", FORWARDED))
-        assert peer_seen(client) == "198.51.100.66"
+        assert peer_seen(client) == peer
 
 
 def test_fields_are_judged_by_the_address_in_the_header() -> None:

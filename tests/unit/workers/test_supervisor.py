@@ -4,12 +4,13 @@ import signal
 import socket
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
+from pathlib import Path
 
 import pytest
 
 from reactor.http11.body import JSONValue
 from reactor.loop import Reactor
-from reactor.server.listen import listen
+from reactor.server.listen import Listener, listen, listen_unix
 from reactor.workers import channel
 from reactor.workers import supervisor as supervisor_module
 from reactor.workers.channel import Kind, pack, unpack
@@ -99,12 +100,12 @@ class Hooks(SupervisorHooks):
 class Site:
     """A supervisor of two workers with a fake clock; its workers are driven by the test."""
 
-    def __init__(self) -> None:
+    def __init__(self, listener: Listener | None = None) -> None:
         self.clock = Clock()
         self.processes = FakeProcesses()
         self.hooks = Hooks()
         self.lines: list[list[str]] = []
-        self.listener = listen("127.0.0.1", 0)
+        self.listener = listener or listen("127.0.0.1", 0)
         self.supervisor = Supervisor(
             2,
             lambda worker: 0,
@@ -524,3 +525,25 @@ def test_workers_are_not_killed_after_all_processes_were_suspended(site: Site) -
     site.run(2.5)
     site.supervisor.kill_blocked_workers(5.0)
     assert site.processes.killed == []
+
+
+@pytest.mark.parametrize("is_replaced", [False, True])
+def test_the_file_of_a_unix_socket_is_removed_though_no_worker_was_ready(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_replaced: bool
+) -> None:
+    """Another server may have started since a worker removed the file."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(supervisor_module, "has_controlling_terminal", lambda: False)
+    site = Site(listen_unix("s", 0o660))
+    site.supervisor.start()
+    site.supervisor.on_signal(signal.SIGTERM)
+    assert Path("s").exists()  # the workers still accept
+    if is_replaced:
+        Path("s").unlink()
+        with listen_unix("s", 0o660) as other:
+            site.close()
+            assert Path("s").exists()
+            assert other.fileno() >= 0
+    else:
+        site.close()
+    assert not Path("s").exists()
