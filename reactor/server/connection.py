@@ -399,7 +399,8 @@ class Connection(EventHandler, ConnectionHooks):
         """Answer requests; return False if a limit was reached while more requests may be buffered."""
         parser = self._parser
         write_buffer = self._write_buffer
-        settings = self._context.settings
+        context, proxies = self._context, self._proxies
+        settings = context.settings
         compressed = 0
         try:
             for _ in self._context.request_share:
@@ -413,11 +414,10 @@ class Connection(EventHandler, ConnectionHooks):
                     if request is None:
                         return True
                     request.peer = self.peer
-                    if self._proxies is None:
-                        route = self._context.resolve(request)
+                    if proxies is None:
+                        self.route = route = context.resolve(request)
                     else:
-                        route = self._context.resolve_forwarded(request, self._proxies)
-                    self.route = route
+                        self.route = route = context.resolve_forwarded(request, proxies)
                     if parser.phase is PHASE_CONTENT or route.always_open_sink:
                         compressed += self._begin_content(request, route)
                     else:
