@@ -8,11 +8,9 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
-import psutil
 import pytest
 
-from tests.support.process import TIMEOUT, Lines
-from tests.system.test_deploy import DEPLOY, LAUNCHER, ROOT, instructions
+from tests.system.test_deploy import DEPLOY, LAUNCHER, ROOT, instructions, process_1
 
 pytestmark = [
     pytest.mark.system,
@@ -62,31 +60,13 @@ def run(*command: str) -> str:
 def test_the_image_serves_without_root_and_stops_on_sigterm(image: Path) -> None:
     values = dict(instructions())
     serve = "cd /opt/reactor && exec python -m reactor /share --port 0 --inspect 127.0.0.1:0"
-    process = subprocess.Popen(
-        [
-            *(*LAUNCHER[:-1], f"--mount-proc={image}/proc", "chroot", f"--userspec={values['USER']}"),
-            *(str(image), "/bin/sh", "-c", serve),
-        ],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    assert process.stderr is not None
-    lines = Lines(process.stderr)
-    try:
-        start = str(lines.next())
+    command = [
+        *(*LAUNCHER[:-1], f"--mount-proc={image}/proc", "chroot", f"--userspec={values['USER']}"),
+        *(str(image), "/bin/sh", "-c", serve),
+    ]
+    with process_1(command) as (start, status):
         port = re.search(r" on http://127\.0\.0\.1:(\d+)/", start)
-        assert port is not None, [start, *lines.rest()]
+        assert port is not None, start
         run("curl", "-fsS", "-T", str(ROOT / "LICENSE"), f"http://127.0.0.1:{port[1]}/files/LICENSE")
         assert (image / "share" / "LICENSE").read_bytes() == (ROOT / "LICENSE").read_bytes()
-        (server,) = psutil.Process(process.pid).children()
-        status = Path(f"/proc/{server.pid}/status").read_text()
-        assert re.search(r"^NSpid:.*\b1$", status, re.MULTILINE)
         assert re.search(r"^Uid:\s+10001\b", status, re.MULTILINE)
-        server.terminate()
-        assert process.wait(TIMEOUT) == 0
-    finally:
-        process.kill()
-        process.wait(TIMEOUT)
-        lines.join()

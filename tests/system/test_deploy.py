@@ -9,7 +9,8 @@ import signal
 import subprocess
 import sys
 import threading
-from contextlib import closing
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -176,6 +177,37 @@ def has_pid_namespaces() -> bool:
         return False
 
 
+@contextmanager
+def process_1(
+    command: Sequence[str], cwd: Path = ROOT, env: Mapping[str, str] | None = None
+) -> Iterator[tuple[str, str]]:
+    """Run a server as process 1 of a namespace, then stop it; yield its start line and its /proc status."""
+    process = subprocess.Popen(
+        command,
+        cwd=cwd,
+        env=env,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stderr is not None
+    lines = Lines(process.stderr)
+    try:
+        start = str(lines.next())
+        assert " on http://" in start, [start, *lines.rest()]
+        (server,) = psutil.Process(process.pid).children()
+        status = Path(f"/proc/{server.pid}/status").read_text()
+        assert re.search(r"^NSpid:.*\b1$", status, re.MULTILINE)
+        yield start, status
+        server.terminate()
+        assert process.wait(TIMEOUT) == 0
+    finally:
+        process.kill()
+        process.wait(TIMEOUT)
+        lines.join()
+
+
 def test_the_container_answers_its_health_check_and_stops_on_sigterm_as_process_1(tmp_path: Path) -> None:
     if not has_pid_namespaces():
         pytest.skip("cannot create a PID namespace (unshare, as root)")
@@ -191,28 +223,8 @@ def test_the_container_answers_its_health_check_and_stops_on_sigterm_as_process_
         {"python": sys.executable, "/share": str(share), "8000": "0"}.get(each, each) for each in command
     ]
     command = [each.replace(":9000", ":0") for each in command]
-    process = subprocess.Popen(
-        [*LAUNCHER, *command],
-        cwd=image,
-        env={**environment(), "PYTHONPATH": ""},
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    assert process.stderr is not None
-    lines = Lines(process.stderr)
-    try:
-        start = str(lines.next())
+    with process_1([*LAUNCHER, *command], cwd=image, env={**environment(), "PYTHONPATH": ""}) as (start, _):
         port = re.search(r"inspector on http://127\.0\.0\.1:(\d+)/", start)
-        assert port is not None, [start, *lines.rest()]
+        assert port is not None, start
         check = json.loads(values["HEALTHCHECK"].partition("CMD ")[2])
         run(sys.executable, *(each.replace("9000", port[1]) for each in check[1:]))
-        (server,) = psutil.Process(process.pid).children()
-        assert re.search(r"^NSpid:.*\b1$", Path(f"/proc/{server.pid}/status").read_text(), re.MULTILINE)
-        server.terminate()
-        assert process.wait(TIMEOUT) == 0
-    finally:
-        process.kill()
-        process.wait(TIMEOUT)
-        lines.join()

@@ -166,21 +166,21 @@ def routes(name):
     return router
 
 def ask():
-    for server in (main, beside):
+    for server in (main, other):
         print(urllib.request.urlopen(server.url, timeout=20).read())
-    beside.stop()
+    other.stop()
     thread.join(20)
     signal.raise_signal(signal.SIGTERM)
 
-with Server(routes(b"main"), port=0) as main, Server(routes(b"beside"), port=0) as beside:
-    thread = threading.Thread(target=beside.run)
+with Server(routes(b"main"), port=0) as main, Server(routes(b"extra"), port=0) as other:
+    thread = threading.Thread(target=other.run)
     asking = threading.Thread(target=ask)
     main.run(on_ready=lambda: (thread.start(), asking.start()))
     asking.join(20)
     print(thread.is_alive(), signal.getsignal(signal.SIGTERM) is signal.SIG_DFL)
 """
     done = run_command(sys.executable, "-c", program)
-    assert (done.returncode, done.stdout, done.stderr) == (0, "b'main'\nb'beside'\nFalse True\n", "")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "b'main'\nb'extra'\nFalse True\n", "")
 
 
 @pytest.mark.parametrize(
